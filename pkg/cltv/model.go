@@ -1,0 +1,116 @@
+package cltv
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/perennial-cltv/perennial/pkg/btyd"
+)
+
+// Tables holds what is expensive to prepare from model parameters, so that the tasks of a process prepare it once. It is
+// safe for concurrent use; a nil *Tables prepares anew each time.
+type Tables struct {
+	mu    sync.Mutex
+	known map[tableKey]*prepared
+}
+
+// tableKey is all that a prepared model depends on.
+type tableKey struct {
+	model btyd.BGNBD
+	spend btyd.GammaGamma
+	terms btyd.Terms
+	bands [len(defaultBandPPM)]int32
+}
+
+// prepared is a model made ready.
+type prepared struct {
+	*btyd.Table
+	crossings crossings
+}
+
+func prepare(key tableKey) (*prepared, error) {
+	table, err := btyd.NewTable(key.model, key.spend, key.terms)
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{Table: table}
+	for i, ppm := range key.bands {
+		p.crossings.lines[i] = int(ppm)
+	}
+	return p, nil
+}
+
+// maxTables bounds the cache; a table takes about half a megabyte. Past it everything is forgotten: tables in use live on
+// in the Params that hold them.
+const maxTables = 64
+
+// get returns the table for a key, preparing it where it isn't known. Others wait meanwhile: they mostly want the same.
+func (c *Tables) get(key tableKey) (*prepared, error) {
+	if c == nil {
+		return prepare(key)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.known[key]; known != nil {
+		return known, nil
+	}
+	fresh, err := prepare(key)
+	if err != nil {
+		return nil, err
+	}
+	if c.known == nil || len(c.known) >= maxTables {
+		c.known = make(map[tableKey]*prepared)
+	}
+	c.known[key] = fresh
+	return fresh, nil
+}
+
+// scopedModel is a model ready for scoring.
+type scopedModel struct {
+	model *Model
+	*prepared
+	// hasSpend says that the model foretells spend; without it a customer's own mean is taken.
+	hasSpend bool
+}
+
+// steadySpend stands in for a spend model that isn't given: every purchase is of one unit (pγ = q−1) and hardly varies,
+// so that a table made with it speaks of numbers of purchases.
+var steadySpend = btyd.GammaGamma{P: 1e4, Q: 1e4, Gamma: .9999}
+
+// purchases is the model of when customers buy.
+func (m *Model) purchases() btyd.BGNBD { return btyd.BGNBD{R: m.R, Alpha: m.Alpha, A: m.A, B: m.B} }
+
+// spend is the model of how much they spend; false where none is given.
+func (m *Model) spend() (btyd.GammaGamma, bool) {
+	spend := btyd.GammaGamma{P: m.P, Q: m.Q, Gamma: m.Gamma}
+	return spend, spend != btyd.GammaGamma{}
+}
+
+func compileModel(m *Model, p *Policy, tables *Tables) (*scopedModel, *Refusal) {
+	key := tableKey{
+		model: m.purchases(),
+		terms: btyd.Terms{
+			HorizonDays:     int(p.HorizonDays),
+			ChurnDays:       int(p.ChurnHorizonDays),
+			DiscountPerWeek: btyd.WeeklyDiscount(float64(p.DiscountPPM) / million),
+		},
+	}
+	copy(key.bands[:], p.BandPPM)
+	spend, hasSpend := m.spend()
+	if key.spend = spend; !hasSpend {
+		key.spend = steadySpend
+	}
+	ready, err := tables.get(key)
+	if err != nil {
+		return nil, modelRefusal(err)
+	}
+	return &scopedModel{model: m, prepared: ready, hasSpend: hasSpend}, nil
+}
+
+func modelRefusal(err error) *Refusal {
+	if e, ok := errors.AsType[*btyd.ParameterError](err); ok {
+		return &Refusal{CodeOutOfRange, e.Model + "." + e.Field, fmt.Sprintf("%v, want %s", e.Value, e.Want)}
+	}
+	return &Refusal{CodeOutOfRange, "model", err.Error()}
+}

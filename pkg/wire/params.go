@@ -1,0 +1,238 @@
+package wire
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/perennial-cltv/perennial/pkg/cltv"
+)
+
+// parameters merges a parameter record into d. What it keeps is copied, because
+// parameters outlive the buffer by far.
+func (d *decoder) parameters(kind cltv.Kind, b []byte) *DecodeError {
+	ev := d.ev
+	switch kind {
+	case cltv.KindModelPublished:
+		if ev.Model == nil {
+			ev.Model = new(cltv.Model)
+		}
+		return decodeModel(b, ev.Model, &d.until)
+	case cltv.KindThresholdsSet:
+		if ev.Thresholds == nil {
+			ev.Thresholds = new(cltv.Thresholds)
+		}
+		return decodeThresholds(b, ev.Thresholds)
+	case cltv.KindUnitCostsSet:
+		if ev.UnitCosts == nil {
+			ev.UnitCosts = new(cltv.UnitCosts)
+		}
+		return decodeUnitCosts(b, ev.UnitCosts)
+	case cltv.KindPolicySet:
+		if ev.Policy == nil {
+			ev.Policy = new(cltv.Policy)
+		}
+		return decodePolicy(b, ev.Policy)
+	default:
+		return nil
+	}
+}
+
+func appendParameters(b []byte, ev *cltv.Event) []byte {
+	switch {
+	case ev.Model != nil:
+		return appendModel(b, ev.Model)
+	case ev.Thresholds != nil:
+		return appendThresholds(b, ev.Thresholds)
+	case ev.UnitCosts != nil:
+		return appendUnitCosts(b, ev.UnitCosts)
+	case ev.Policy != nil:
+		return appendPolicy(b, ev.Policy)
+	}
+	return b
+}
+
+// decodeModel merges all but TrainedTo, which the caller sets from trained once
+// the message has ended.
+func decodeModel(b []byte, m *cltv.Model, trained *stamp) *DecodeError {
+	c := cursor{rest: b}
+	for c.next() {
+		var err *DecodeError
+		switch c.key {
+		case 1<<3 | varint:
+			m.Number = c.int64()
+		case 2<<3 | delimited:
+			err = c.ownText(&m.ModelID, "model_id")
+		case 3<<3 | delimited:
+			err = c.ownText(&m.Scope, "scope")
+		case 4<<3 | delimited:
+			err = decodeFloats(c.data, "bg_nbd", &m.R, &m.Alpha, &m.A, &m.B)
+		case 5<<3 | delimited:
+			err = decodeFloats(c.data, "gamma_gamma", &m.P, &m.Q, &m.Gamma)
+		case 6<<3 | varint:
+			m.Customers = c.int64()
+		case 7<<3 | varint:
+			m.Repeaters = c.int64()
+		case 8<<3 | delimited:
+			err = trained.decode(c.data, "trained_to")
+		case 9<<3 | delimited:
+			err = c.ownText(&m.Reason, "reason")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.end()
+}
+
+func appendModel(b []byte, m *cltv.Model) []byte {
+	b = appendInt(b, 1, m.Number)
+	b = appendText(b, 2, m.ModelID)
+	b = appendText(b, 3, m.Scope)
+	b = appendFloats(b, 4, m.R, m.Alpha, m.A, m.B)
+	b = appendFloats(b, 5, m.P, m.Q, m.Gamma)
+	b = appendInt(b, 6, m.Customers)
+	b = appendInt(b, 7, m.Repeaters)
+	b = appendTime(b, 8, m.TrainedTo)
+	return appendText(b, 9, m.Reason)
+}
+
+// decodeFloats merges a message whose fields 1, 2, … are doubles.
+func decodeFloats(b []byte, field string, to ...*float64) *DecodeError {
+	c := cursor{rest: b}
+	for c.next() {
+		if i := c.key>>3 - 1; c.key&7 == fixed64 && i < uint64(len(to)) {
+			*to[i] = math.Float64frombits(c.num)
+		}
+	}
+	return endOf(&c, field)
+}
+
+// appendFloats writes such a message, unless all are zero.
+func appendFloats(b []byte, field int, values ...float64) []byte {
+	if !slices.ContainsFunc(values, func(v float64) bool { return math.Float64bits(v) != 0 }) {
+		return b
+	}
+	b, at := openMessage(b, field)
+	for i, v := range values {
+		b = appendFloat(b, i+1, v)
+	}
+	return closeMessage(b, at)
+}
+
+func decodeThresholds(b []byte, t *cltv.Thresholds) *DecodeError {
+	c := cursor{rest: b}
+	for c.next() {
+		switch c.key {
+		case 1<<3 | varint:
+			t.Number = c.int64()
+		case 2<<3 | delimited:
+			tier, err := decodeTier(c.data)
+			if err != nil {
+				return within("tiers", err)
+			}
+			t.Tiers = append(t.Tiers, tier)
+		}
+	}
+	return c.end()
+}
+
+func decodeTier(b []byte) (tier cltv.Tier, err *DecodeError) {
+	c := cursor{rest: b}
+	for c.next() {
+		switch c.key {
+		case 1<<3 | delimited:
+			if err := c.ownText(&tier.Name, "name"); err != nil {
+				return tier, err
+			}
+		case 2<<3 | varint:
+			tier.FromMinor = c.int64()
+		}
+	}
+	return tier, c.end()
+}
+
+func appendThresholds(b []byte, t *cltv.Thresholds) []byte {
+	b = appendInt(b, 1, t.Number)
+	for _, tier := range t.Tiers {
+		var at int
+		b, at = openMessage(b, 2)
+		b = appendText(b, 1, tier.Name)
+		b = appendInt(b, 2, tier.FromMinor)
+		b = closeMessage(b, at)
+	}
+	return b
+}
+
+func decodeUnitCosts(b []byte, u *cltv.UnitCosts) *DecodeError {
+	c := cursor{rest: b}
+	for c.next() {
+		var err *DecodeError
+		switch c.key {
+		case 1<<3 | varint:
+			u.Number = c.int64()
+		case 2<<3 | varint:
+			u.DefaultMinor = c.int64()
+		case 3<<3 | delimited:
+			err = decodeMapEntry(c.data, &u.ByCampaign, "by_campaign")
+		case 4<<3 | delimited:
+			err = decodeMapEntry(c.data, &u.ByLeadSource, "by_lead_source")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.end()
+}
+
+// decodeMapEntry merges one entry of a map<string, int64>.
+func decodeMapEntry(b []byte, to *map[string]int64, field string) *DecodeError {
+	var (
+		key   string
+		value int64
+	)
+	c := cursor{rest: b}
+	for c.next() {
+		switch c.key {
+		case 1<<3 | delimited:
+			if err := c.ownText(&key, "key"); err != nil {
+				return within(field, err)
+			}
+		case 2<<3 | varint:
+			value = c.int64()
+		}
+	}
+	if c.bad {
+		return &DecodeError{Field: field, Reason: Malformed}
+	}
+	if *to == nil {
+		*to = make(map[string]int64)
+	}
+	(*to)[key] = value
+	return nil
+}
+
+func appendUnitCosts(b []byte, u *cltv.UnitCosts) []byte {
+	b = appendInt(b, 1, u.Number)
+	b = appendInt(b, 2, u.DefaultMinor)
+	b = appendMap(b, 3, u.ByCampaign)
+	return appendMap(b, 4, u.ByLeadSource)
+}
+
+// appendMap writes the entries in the order of their keys, so that equal maps
+// give equal bytes. Key and value are written even where they are zero, as the
+// generated code does.
+func appendMap(b []byte, field int, m map[string]int64) []byte {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		var at int
+		b, at = openMessage(b, field)
+		b = appendKey(b, 1, delimited)
+		b = protowire.AppendString(b, key)
+		b = appendKey(b, 2, varint)
+		b = protowire.AppendVarint(b, uint64(m[key]))
+		b = closeMessage(b, at)
+	}
+	return b
+}
