@@ -183,10 +183,18 @@ func (c *Client) checkPolicies(ctx context.Context, wanted []kafka.TopicConfig) 
 		})
 	}
 	var response *kafka.DescribeConfigsResponse
-	err := c.retry(ctx, c.config.RequestTimeout, func(ctx context.Context) error {
+	err := c.retry(ctx, 6*c.config.RequestTimeout, func(ctx context.Context) error {
 		var err error
-		response, err = c.client.DescribeConfigs(ctx, request)
-		return err
+		if response, err = c.client.DescribeConfigs(ctx, request); err != nil {
+			return err
+		}
+		for _, r := range response.Resources {
+			// Any broker may answer, and one of many hears of new topics later than others.
+			if meaningOf(r.Error) == meansNotNow {
+				return fmt.Errorf("topic %s: %w", r.ResourceName, r.Error)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("reading the settings of topics: %w", err)

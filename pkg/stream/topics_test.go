@@ -95,6 +95,35 @@ func TestCreateTopicsRefusesWrongPolicy(t *testing.T) {
 	})
 }
 
+// TestCreateTopicsWithBrokersBehind: a broker that hasn't heard of a new topic yet
+// may be the one that is asked for its settings.
+func TestCreateTopicsWithBrokersBehind(t *testing.T) {
+	cluster := kafkatest.Fake(t)
+	config := kafkatest.Config(t, cluster.ListenAddrs())
+	asked := 0
+	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if asked++; asked > 2 {
+			return nil, nil, false
+		}
+		r := request.(*kmsg.DescribeConfigsRequest)
+		response := r.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		for _, wanted := range r.Resources {
+			resource := kmsg.NewDescribeConfigsResponseResource()
+			resource.ResourceType, resource.ResourceName = wanted.ResourceType, wanted.ResourceName
+			resource.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			response.Resources = append(response.Resources, resource)
+		}
+		return response, nil, true
+	})
+	if err := kafkatest.Client(t, config).CreateTopics(limit(t), 2, 1); err != nil {
+		t.Fatal(err)
+	}
+	if asked != 3 {
+		t.Errorf("asked %d times, want 3", asked)
+	}
+}
+
 func TestReadAndTail(t *testing.T) {
 	onBoth(t, func(t *testing.T, brokers []string, _ bool) {
 		config := kafkatest.Config(t, brokers)

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/perennial-cltv/perennial/pkg/cltv"
 	"github.com/perennial-cltv/perennial/pkg/stream"
 	"github.com/perennial-cltv/perennial/pkg/task"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
@@ -51,13 +52,27 @@ func TestCDNOW(t *testing.T) {
 		return
 	}
 	for key, want := range onServers {
-		if got := onTwins[key]; !proto.Equal(got, want) {
+		got, want := withoutAsker(onTwins[key]), withoutAsker(want)
+		if !proto.Equal(got, want) {
 			t.Errorf("%s: the twins say\n%v\nreal servers say\n%v", key, got, want)
 		}
 	}
 	if len(onTwins) != len(onServers) {
 		t.Errorf("the twins have %d customers, real servers %d", len(onTwins), len(onServers))
 	}
+}
+
+// withoutAsker leaves out who had a customer assessed again. At the date up to
+// which a history is played the importer asks for it, and so does the updater
+// itself where a due time has come by then. The first in the log makes the update,
+// and either may be; all else of the update is the same.
+func withoutAsker(u *perennialv1.CltvUpdate) *perennialv1.CltvUpdate {
+	if u.GetCause().GetKind() != cltv.KindReassess.String() {
+		return u
+	}
+	u = proto.CloneOf(u)
+	u.Cause.SourceEventId, u.Backfill = "", false
+	return u
 }
 
 // startTwins runs everything in one process of perennial.
