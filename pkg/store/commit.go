@@ -104,7 +104,9 @@ func (s *Redis) write(ctx context.Context, w *writing, c *task.Commit) (task.Ver
 		}
 		done, err := s.conn.exec(ctx, s.commands...)
 		if err == nil && done {
-			err = s.conn.answers.noErrors(len(s.commands))
+			if err = s.conn.answers.noErrors(len(s.commands)); err != nil {
+				err = s.torn(ctx, c, err)
+			}
 		}
 		if err != nil {
 			return 0, s.fail(op(), err)
@@ -114,6 +116,23 @@ func (s *Redis) write(ctx context.Context, w *writing, c *task.Commit) (task.Ver
 		}
 	}
 	return 0, &task.Error{Kind: task.KindRetry, Op: op(), Err: errors.New("the task's keys are changed by others all the time")}
+}
+
+// torn marks a task of which a commit was written in part as one that is being
+// rebuilt, so that nobody takes what is there for complete. Redis goes on after a
+// command of a transaction that fails, and judges rights once more when it runs
+// one: it takes an operator who takes a right away at that moment.
+func (s *Redis) torn(ctx context.Context, c *task.Commit, cause error) error {
+	verdict, err := s.verdictOf(ctx, rebuildBeginScript, []any{
+		nil, nil, 1, s.keys.task, c.Token.ProducerID, c.Token.Epoch, c.Opening,
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w; the commit was written in part, and that can't be marked (%w): delete %s and what is beside it, so that it is rebuilt", cause, err, s.keys.task)
+	case verdict != task.OK:
+		return fmt.Errorf("%w; the commit was written in part before another owner came: delete %s and what is beside it, so that it is rebuilt", cause, s.keys.task)
+	}
+	return fmt.Errorf("%w; the commit was written in part: the task will be rebuilt", cause)
 }
 
 // look watches the keys of a commit, judges where the task stands, and begins the

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -14,19 +16,26 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/task"
 )
 
-// interrupted runs something of others' once, before the writes of a commit are
-// sent.
+// interrupted runs something of others' once, between the writes that a commit
+// has queued and their execution.
 type interrupted struct {
 	net.Conn
 	before *func()
 }
 
 func (c interrupted) Write(b []byte) (int, error) {
-	if run := *c.before; run != nil && bytes.Contains(b, []byte("exec\r\n")) {
-		*c.before = nil
-		run()
+	at := bytes.Index(b, []byte("*1\r\n$4\r\nexec\r\n"))
+	run := *c.before
+	if run == nil || at < 0 {
+		return c.Conn.Write(b)
 	}
-	return c.Conn.Write(b)
+	*c.before = nil
+	if n, err := c.Conn.Write(b[:at]); err != nil {
+		return n, err
+	}
+	run()
+	n, err := c.Conn.Write(b[at:])
+	return at + n, err
 }
 
 // Whatever happens between a commit's look and its write is noticed: a new owner
@@ -100,4 +109,65 @@ func TestCommitIsInterrupted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Redis judges rights again when it runs what was queued. A batch that is written
+// in part for that reason leaves a task that says so, and is rebuilt by its next
+// owner.
+func TestCommitLosesARight(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do(aclUser...)
+	config := server.Config()
+	config.Username, config.Password = "perennial", "secret"
+	var before func()
+	config.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return interrupted{c, &before}, err
+	}
+	without := func(rights ...any) {
+		before = func() {
+			awaitQueued(t, server.Addr)
+			server.Do(append([]any{"acl", "setuser", "perennial"}, rights...)...)
+		}
+	}
+	s := connect(t, config, 1)
+	c := take(t, s, 7)
+	c.Sums = []task.SumWrite{{Tenant: "acme", Dimension: "agent", ID: "x", Value: []byte{1}}}
+	without("-sadd")
+	_, err := s.Commit(t0, c)
+	wantKind(t, task.KindStop, err)
+	server.Do("acl", "setuser", "perennial", "+sadd")
+	stored, err := s.Read(t0)
+	if err != nil || stored.NextOffset != c.To || !stored.Rebuilding {
+		t.Fatalf("written in part, and not marked: %+v, %v", stored, err)
+	}
+
+	// Where the mark can't be set either, the error says what is to be done.
+	c = take(t, s, 8)
+	without("-sadd", "-evalsha", "-eval")
+	c.Sums = []task.SumWrite{{Tenant: "acme", Dimension: "agent", ID: "x", Value: []byte{1}}}
+	_, err = s.Commit(t0, c)
+	wantKind(t, task.KindStop, err)
+	if !strings.Contains(err.Error(), "written in part") {
+		t.Errorf("the error doesn't say so: %v", err)
+	}
+}
+
+// awaitQueued waits until a client has queued writes of a transaction.
+func awaitQueued(t *testing.T, addr string) {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: addr})
+	defer client.Close()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		list, err := client.ClientList(t0).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range strings.Fields(list) {
+			if n, found := strings.CutPrefix(field, "multi="); found && n != "-1" && n != "0" {
+				return
+			}
+		}
+	}
+	t.Fatal("nobody queues writes")
 }

@@ -47,7 +47,7 @@ type Config struct {
 	Partition, Partitions int32
 	// CacheBytes bounds the cache of encoded states.
 	CacheBytes int
-	// BatchStates and BatchBytes close a batch; 0: 500 and 1 MiB.
+	// BatchStates and BatchBytes close a batch; 0: 2000 and 4 MiB.
 	BatchStates, BatchBytes int
 	// Tables are shared by all tasks of a process, so that a published model is
 	// tabulated once.
@@ -238,10 +238,10 @@ type left struct {
 // New returns a machine that has done nothing yet.
 func New(c Config) *Machine {
 	if c.BatchStates <= 0 {
-		c.BatchStates = 500
+		c.BatchStates = 2000
 	}
 	if c.BatchBytes <= 0 {
-		c.BatchBytes = 1 << 20
+		c.BatchBytes = 4 << 20
 	}
 	if c.ProduceBytes <= 0 {
 		c.ProduceBytes = produceBytes
