@@ -83,6 +83,8 @@ func (s *State) Footprint() int {
 	return n + cap(s.memo.form.first) + cap(s.memo.form.rest) + cap(s.memo.form.originals)
 }
 
-// Cluttered says that most texts of the state are of facts that fell out, as of its last AppendTo: one that is decoded
-// anew is smaller.
-func (s *State) Cluttered() bool { return len(s.table) > 2*len(s.numbering.textOrder)+32 }
+// Cluttered says that most texts or touches of the state are of facts that fell out, as of its last AppendTo: one that is
+// decoded anew is smaller.
+func (s *State) Cluttered() bool {
+	return len(s.table) > 2*len(s.numbering.textOrder)+32 || len(s.touches) > 2*len(s.numbering.touchOrder)+32
+}

@@ -2,6 +2,7 @@ package cltv
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 )
 
@@ -45,5 +46,32 @@ func TestMemoChangesNothing(t *testing.T) {
 	}
 	if remembered < 1000 {
 		t.Errorf("only %d records met a state that remembered anything", remembered)
+	}
+}
+
+// TestCluttered: a state that is kept decoded gathers the touches of calls that
+// fell out, and says so; decoded anew it holds what it needs.
+func TestCluttered(t *testing.T) {
+	var folder Folder
+	var s State
+	var stored []byte
+	for n := range int64(1000) {
+		folder.Fold(&s, &Event{
+			Kind: KindCall, Tenant: "acme", Customer: "c", Source: "dialer", SourceEventID: fmt.Sprint(n), OccurredAt: 1_000_000_000 * (n + 1),
+			RecordedAt: 1_000_000_000 * (n + 1), Touch: Touch{Campaign: fmt.Sprint("campaign ", n%7), Agent: fmt.Sprint("agent ", n%11), Offer: fmt.Sprint("offer ", n%13)},
+		}, At{Offset: n})
+		stored = s.AppendTo(nil)
+		if len(s.touches) > 200 {
+			break
+		}
+	}
+	if !s.Cluttered() {
+		t.Errorf("%d touches for %d that are used aren't clutter", len(s.touches), len(s.numbering.touchOrder))
+	}
+	if err := s.Decode(stored); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.AppendTo(nil); s.Cluttered() || string(again) != string(stored) {
+		t.Errorf("decoded anew: %d touches, %d of them used", len(s.touches), len(s.numbering.touchOrder))
 	}
 }

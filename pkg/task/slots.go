@@ -51,6 +51,10 @@ type slots struct {
 // decoded state to be kept.
 const recurrence = 8
 
+// maxFree bounds the free slots, and with them what their states' memory adds up to
+// after many were in use or kept at once.
+const maxFree = 256
+
 // take gives a slot: the one that is kept for the entry, or else a free one.
 func (l *slots) take(e *entry) (s *slot, kept bool) {
 	if e.kept != nil {
@@ -82,7 +86,14 @@ func (l *slots) putBack(s *slot, keep bool) {
 			return
 		}
 	}
-	l.free = append(l.free, s)
+	l.setFree(s)
+}
+
+// setFree takes a slot that holds no customer.
+func (l *slots) setFree(s *slot) {
+	if len(l.free) < maxFree {
+		l.free = append(l.free, s)
+	}
 }
 
 // trim releases those that weren't used for longest until the bound holds.
@@ -96,7 +107,7 @@ func (l *slots) trim() {
 func (l *slots) release(s *slot) {
 	l.unlink(s)
 	s.entry = nil
-	l.free = append(l.free, s)
+	l.setFree(s)
 }
 
 // drop releases all. Slots in use are left to the garbage collector.

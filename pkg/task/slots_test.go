@@ -67,6 +67,25 @@ func TestSlots(t *testing.T) {
 	}
 }
 
+// TestFreeSlotsAreGivenBack: of very many slots that become free at once few stay.
+func TestFreeSlotsAreGivenBack(t *testing.T) {
+	var l slots
+	c := newLRU(64<<20, &l)
+	for n := range 4 * maxFree {
+		e := entryOf(c, fmt.Sprintf("acme/c-%d", n))
+		s, _ := l.take(e)
+		s.entry = e
+		l.putBack(s, true)
+	}
+	if l.bytes == 0 {
+		t.Fatal("none is kept")
+	}
+	l.drop()
+	if l.bytes != 0 || len(l.free) != maxFree {
+		t.Errorf("%d bytes are kept and %d slots free, want 0 and %d", l.bytes, len(l.free), maxFree)
+	}
+}
+
 // entryOf gives the entry of a key that is in no slot of the batch.
 func entryOf(c *lru, key string) *entry {
 	e := c.get([]byte(key))
@@ -98,6 +117,9 @@ func checkSlots(t *testing.T, c *lru, l *slots) {
 	}
 	if l.oldest != after || l.bytes != bytes || bytes > l.limit || c.bytes+bytes > c.limit && c.len() > 0 {
 		t.Fatalf("%d kept of %d bytes, counted %d, limits %d and %d", n, bytes, l.bytes, l.limit, c.limit)
+	}
+	if len(l.free) > maxFree {
+		t.Fatalf("%d slots are free, at most %d may be", len(l.free), maxFree)
 	}
 	for _, s := range l.free {
 		if s.entry != nil && s.entry.kept == s {
