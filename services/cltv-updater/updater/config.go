@@ -30,7 +30,7 @@ type Settings struct {
 
 // SettingsDefaults answers the defaults of the tasks.
 func SettingsDefaults() Settings {
-	return Settings{CacheBytes: 160 * ops.MiB, BatchStates: 2000, BatchBytes: 4 * ops.MiB}
+	return Settings{CacheBytes: 128 * ops.MiB, BatchStates: 2000, BatchBytes: 4 * ops.MiB}
 }
 
 // Validate refuses batches that would hold up a shard, or never fill.
