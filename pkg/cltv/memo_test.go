@@ -71,7 +71,7 @@ func TestCluttered(t *testing.T) {
 	if err := s.Decode(stored); err != nil {
 		t.Fatal(err)
 	}
-	if again := s.AppendTo(nil); s.Cluttered() || string(again) != string(stored) {
+	if again := s.AppendTo(nil); s.Cluttered() || !bytes.Equal(again, stored) {
 		t.Errorf("decoded anew: %d touches, %d of them used", len(s.touches), len(s.numbering.touchOrder))
 	}
 }

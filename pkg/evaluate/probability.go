@@ -14,6 +14,8 @@ type Probabilities struct {
 	// AUC is the probability that one to whom it happened had the higher probability than one to whom it didn't, ties
 	// counting half; NaN where it happened to all or to none.
 	AUC float64
+	// Groups are the ten groups of CalibrationError, highest probability first.
+	Groups []Group
 }
 
 // ProbabilitiesOf judges probabilities of what happened to some and not to others.
@@ -32,7 +34,8 @@ func ProbabilitiesOf(p []float64, happened []bool) Probabilities {
 		out.Brier += (p[i] - events[i]) * (p[i] - events[i]) / n
 	}
 	out.Rate = positives / n
-	for _, g := range Groups(p, events, 10) {
+	out.Groups = Groups(p, events, 10)
+	for _, g := range out.Groups {
 		out.CalibrationError += math.Abs(g.Predicted-g.Actual) * float64(g.Customers) / n
 	}
 	out.AUC = auc(p, happened, positives)

@@ -24,7 +24,7 @@ func (m *Machine) composeCustomer(e *entry) {
 	}
 	recurs := e.met != 0 && uint32(m.batchNumber)-e.met < recurrence
 	e.met = uint32(m.batchNumber) + 1
-	m.slots.putBack(s, recurs && !(s.changed && s.state.Cluttered()))
+	m.slots.putBack(s, recurs && (!s.changed || !s.state.Cluttered()))
 }
 
 func (m *Machine) composeChanged(s *slot) {
