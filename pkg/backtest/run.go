@@ -116,6 +116,7 @@ func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 	r := &Result{Window: w, FirstDay: first, Customers: len(customers), Later: later, Steps: stepsOf(first, w)}
 	r.ActualRepeats = l.actualRepeats(w, r.Steps)
 	r.Distribution = make([]float64, mostPurchases+1)
+	minor := int64(0)
 	purchases, money, happened := futureOf(customers), make([]float64, len(customers)), make([]bool, len(customers))
 	for i := range customers {
 		c := &customers[i]
@@ -125,10 +126,11 @@ func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 		r.RepeatTransactions += int64(c.History.X)
 		r.HorizonTransactions += int64(c.Future)
 		money[i] = float64(c.FutureMinor) / minorPerUnit
-		r.HorizonMoney += money[i]
+		minor += c.FutureMinor
 		happened[i] = c.Future > 0
 		r.Distribution[min(c.Future, mostPurchases)]++
 	}
+	r.HorizonMoney = float64(minor) / minorPerUnit
 
 	spend := standIn
 	fittedSpend, report := spendOf(customers, minorPerUnit)

@@ -5,10 +5,12 @@
 //	demo.go      the demo
 //	topics.go    making topics
 //	import.go    files of history
+//	file.go      how a file is written
 //	publish.go   parameters
 //	customer.go  one customer, explained
 //	tail.go      what comes out
 //	verify.go    sums against states
+//	backtest.go  how good predictions would have been
 //	dlq.go       records that couldn't be taken in
 //
 // Exit codes: 0 done, 1 differences or failure, 2 wrong usage or bad input.
@@ -109,7 +111,7 @@ Exit codes: 0 done, 1 differences or failure, 2 wrong usage or bad input.`,
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "YAML file of settings")
 	root.PersistentFlags().StringArrayVar(&a.settings, "set", nil, "a setting, `PATH=VALUE`; may be repeated")
 	group(root, a.demoCommand(), a.runCommand(), a.topicsCommand(), a.importCommand(), a.publishCommand(),
-		a.customerCommand(), a.tailCommand(), a.verifyCommand(), a.dlqCommand(),
+		a.customerCommand(), a.tailCommand(), a.verifyCommand(), a.dlqCommand(), a.backtestCommand(),
 		a.configCommand(), a.healthcheckCommand(), a.versionCommand())
 	return root
 }

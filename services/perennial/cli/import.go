@@ -19,11 +19,11 @@ import (
 
 // importFlags are the flags of import, as they were typed.
 type importFlags struct {
-	kind, columns, tenant, currency, source, until, zone, model string
-	delimiter, dateFormat, decimal, dispositions                string
-	state, rejected                                             string
-	maxLag                                                      int64
-	wait, strict, restart                                       bool
+	file                               fileFlags
+	kind, tenant, source, until, model string
+	dispositions, state, rejected      string
+	maxLag                             int64
+	wait, strict, restart              bool
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -56,16 +56,10 @@ tenant's time is played back, and ends with that day.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.kind, "kind", "", "transactions or calls")
-	flags.StringVar(&f.columns, "columns", "", "`FIELD=COLUMN,…`: what each column means")
 	flags.StringVar(&f.tenant, "tenant", "", "whose customers they are")
-	flags.StringVar(&f.currency, "currency", "", "ISO 4217 code of the tenant and of amounts without a column of their own")
 	flags.StringVar(&f.source, "source", "import", "name of the source in the records")
 	flags.StringVar(&f.until, "until", "", "last `day`, YYYY-MM-DD: import up to it, and score everybody as of it")
-	flags.StringVar(&f.zone, "time-zone", "UTC", "IANA time zone of the tenant and of times without one")
 	flags.StringVar(&f.model, "model", "", "bring a model into force first: `FILE.json`, or cdnow")
-	flags.StringVar(&f.delimiter, "delimiter", "", "a character, tab, or space for blanks (default: found out)")
-	flags.StringVar(&f.dateFormat, "date-format", "", "iso, epoch, epoch-ms, rfc2822 or a pattern such as DD.MM.YYYY (default: found out)")
-	flags.StringVar(&f.decimal, "decimal", "", "decimal mark, . or , (default: found out)")
 	flags.StringVar(&f.dispositions, "dispositions", "", "what a dialer's codes mean, `CODE=NAME,…`")
 	flags.StringVar(&f.state, "state", "", "where to keep how far the import got (default FILE.import.json)")
 	flags.StringVar(&f.rejected, "rejected", "", "where to put bad lines (default FILE.rejected.csv)")
@@ -73,6 +67,7 @@ tenant's time is played back, and ends with that day.`,
 	flags.BoolVar(&f.wait, "wait", true, "return when everything is taken in, not only published")
 	flags.BoolVar(&f.strict, "strict", false, "exit code 1 where lines were put aside, or records couldn't be taken in")
 	flags.BoolVar(&f.restart, "restart", false, "from the beginning, whatever an earlier import did")
+	f.file.add(c, "the tenant and of ")
 	a.kafkaFlag(c)
 	return c
 }
@@ -91,9 +86,12 @@ func (f *importFlags) options(file string) (o importer.Options, err error) {
 	if err := checkTenant(f.tenant); err != nil {
 		return o, err
 	}
-	h := history.Options{Tenant: f.tenant, Source: f.source, Currency: strings.ToUpper(f.currency)}
-	if len(h.Currency) != 3 {
-		return o, ops.Usagef("--currency %q: must be an ISO 4217 code such as USD", f.currency)
+	if f.file.currency == "" {
+		return o, ops.Usagef("--currency %q: must be an ISO 4217 code such as USD", "")
+	}
+	kind, err := history.ParseKind(f.kind)
+	if err != nil {
+		return o, ops.Usage(err)
 	}
 	var errs []error
 	check := func(err error) {
@@ -101,33 +99,11 @@ func (f *importFlags) options(file string) (o importer.Options, err error) {
 			errs = append(errs, err)
 		}
 	}
-	h.Kind, err = history.ParseKind(f.kind)
+	h, err := f.file.options(kind)
 	check(err)
-	if err == nil {
-		h.Columns, err = history.ParseColumns(h.Kind, f.columns)
-		check(err)
-	}
-	if f.delimiter != "" {
-		h.Delimiter, err = history.ParseDelimiter(f.delimiter)
-		check(err)
-	}
-	if f.dateFormat != "" {
-		h.DateFormat, err = history.ParseDateFormat(f.dateFormat)
-		check(err)
-	}
-	if f.decimal != "" && f.decimal != "." && f.decimal != "," {
-		check(fmt.Errorf("decimal %q: must be . or ,", f.decimal))
-	} else if f.decimal != "" {
-		h.Mark = f.decimal[0]
-	}
+	h.Tenant, h.Source = f.tenant, f.source
 	h.Dispositions, err = history.ParseDispositions(f.dispositions)
 	check(err)
-	_, err = control.ZoneOffsets(f.zone)
-	check(err)
-	if err == nil {
-		h.Zone, err = time.LoadLocation(f.zone)
-		check(err)
-	}
 	o = importer.Options{
 		File: file, History: h, StatePath: f.state, RejectedPath: f.rejected,
 		MaxLag: f.maxLag, Wait: f.wait, Restart: f.restart,

@@ -192,8 +192,18 @@ func (l *Layout) String() string {
 	}
 	amounts := ""
 	if _, ok := l.positions[fieldAmount]; ok {
-		amounts = fmt.Sprintf(", amounts in %s with %q", l.Currency, l.Mark)
+		amounts = fmt.Sprintf(", amounts in %s with %q", l.currencyName(), l.Mark)
 	}
 	return fmt.Sprintf("%d columns divided by %s, %s, dates as %s in %s%s",
 		l.Width, delimiterName(l.Delimiter), header, l.DateFormat.Name, l.Zone, amounts)
+}
+
+func (l *Layout) currencyName() string {
+	if _, ok := l.positions[fieldCurrency]; ok {
+		return "the currency of their column"
+	}
+	if l.Currency == NoCurrency {
+		return "a currency that isn't said"
+	}
+	return l.Currency
 }

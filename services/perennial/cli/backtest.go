@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perennial-cltv/perennial/pkg/backtest"
+	"github.com/perennial-cltv/perennial/pkg/ops"
+	"github.com/perennial-cltv/perennial/services/perennial/backtestreport"
+	"github.com/perennial-cltv/perennial/services/perennial/history"
+	"github.com/perennial-cltv/perennial/services/perennial/screen"
+)
+
+// backtestFlags are the flags of backtest, as they were typed.
+type backtestFlags struct {
+	file                                   fileFlags
+	calibrationEnd, horizonEnd, unit, page string
+	horizonDays                            int32
+	json, strict                           bool
+}
+
+func (a *app) backtestCommand() *cobra.Command {
+	var f backtestFlags
+	c := &cobra.Command{
+		Use: "backtest FILE", Short: "Ask how good predictions would have been on your own history", Args: arguments("FILE"),
+		Long: `Cut a file of purchases at a day, fit every purchase model to what came before,
+predict what came after, and compare: errors, order, probabilities, intervals,
+beside baselines that anyone could have had. No server is needed.
+
+  perennial backtest --columns customer=2,at=3,amount=5 --calibration-end 1997-09-30 \
+    --horizon-days 273 --html report.html CDNOW_sample.txt
+
+Columns are given by their name in the header or by their number from 1; how the
+file is written is found out and said. Purchases of one day are one, amounts
+are added up. A line that isn't a purchase, such as a negative amount, is left
+out and counted.
+
+The answer is the model that Perennial would have used, chosen on the last third
+of what was known, without a look at what came. A model that the history doesn't
+identify says why instead of predicting.`,
+		RunE: func(c *cobra.Command, args []string) error { return a.backtest(c.Context(), args[0], &f) },
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.calibrationEnd, "calibration-end", "0.5", "last `day` that models know, YYYY-MM-DD, or the share of the file's days")
+	flags.StringVar(&f.horizonEnd, "horizon-end", "", "last `day` that is predicted (default: the file's last)")
+	flags.Int32Var(&f.horizonDays, "horizon-days", 0, "days that are predicted, in place of --horizon-end")
+	flags.StringVar(&f.unit, "unit", "week", "unit of time of the parameters: day, week or month")
+	flags.BoolVar(&f.json, "json", false, "one JSON object with all figures")
+	flags.StringVar(&f.page, "html", "", "also write a page with plots to `PATH`")
+	flags.BoolVar(&f.strict, "strict", false, "exit code 1 where lines were left out")
+	f.file.add(c, "")
+	return c
+}
+
+func (a *app) backtest(_ context.Context, file string, f *backtestFlags) error {
+	options, err := f.file.options(history.Transactions)
+	if err != nil {
+		return err
+	}
+	unit, err := unitOf(f.unit)
+	if err != nil {
+		return err
+	}
+	src, err := os.Open(file)
+	if err != nil {
+		return ops.Usage(err)
+	}
+	defer src.Close()
+	var ledger backtest.Ledger
+	read, err := history.ReadPurchases(src, options, func(p history.Purchase) { ledger.Add(p.Customer, p.Day, p.Minor) })
+	if err != nil {
+		return ops.Usagef("%s: %w", file, err)
+	}
+	window, err := f.window(&ledger)
+	if err != nil {
+		return ops.Usagef("%s: %w", file, err)
+	}
+	result, err := backtest.Run(&ledger, window, read.MinorPerUnit)
+	if err != nil {
+		return ops.Usagef("%s: %w", file, err)
+	}
+	source := backtestreport.Source{File: file, Layout: filepath.Base(file) + ": " + read.Layout.String(), Rows: read.Taken, Rejected: read.Rejected}
+	if read.Currency != history.NoCurrency {
+		source.Currency = read.Currency
+	}
+	return a.backtested(backtestreport.New(result, source, unit), read, f)
+}
+
+// backtested writes the report.
+func (a *app) backtested(d *backtestreport.Document, read *history.Purchases, f *backtestFlags) error {
+	if f.json {
+		text, err := json.MarshalIndent(d, "", "  ")
+		if err != nil {
+			return err
+		}
+		a.out.Printf("%s\n", text)
+	} else {
+		d.Print(a.out)
+	}
+	if f.page != "" {
+		if err := writePage(d, f.page); err != nil {
+			return err
+		}
+		a.progress.Printf("page: %s\n", f.page)
+	}
+	if read.Rejected > 0 {
+		a.progress.Printf("%s lines were left out:\n", screen.Count(read.Rejected))
+		for _, reason := range read.Reasons {
+			a.progress.Printf("  %s\n", screen.Printable(reason.Error()))
+		}
+		if more := read.Rejected - int64(len(read.Reasons)); more > 0 {
+			a.progress.Printf("  and %s more\n", screen.Count(more))
+		}
+		if f.strict {
+			return errSaid
+		}
+	}
+	return nil
+}
+
+func writePage(d *backtestreport.Document, path string) (err error) {
+	page, err := os.Create(path)
+	if err != nil {
+		return ops.Usage(err)
+	}
+	defer func() { err = errors.Join(err, page.Close()) }()
+	return d.WritePage(page)
+}
+
+// window answers the cut that the flags ask for.
+func (f *backtestFlags) window(l *backtest.Ledger) (w backtest.Window, err error) {
+	first, last, _ := l.Span()
+	if share, err := strconv.ParseFloat(f.calibrationEnd, 64); err == nil {
+		if !(share > 0 && share < 1) {
+			return w, fmt.Errorf("--calibration-end %q: a share must be between 0 and 1", f.calibrationEnd)
+		}
+		w.Until = first + int32(share*float64(last-first))
+	} else if w.Until, err = dayNamed("--calibration-end", f.calibrationEnd); err != nil {
+		return w, err
+	}
+	if f.horizonDays != 0 && f.horizonEnd != "" {
+		return w, errors.New("--horizon-days and --horizon-end say the same thing: give one of them")
+	}
+	end := last
+	switch {
+	case f.horizonEnd != "":
+		if end, err = dayNamed("--horizon-end", f.horizonEnd); err != nil {
+			return w, err
+		}
+	case f.horizonDays != 0:
+		if f.horizonDays < 1 || f.horizonDays > longestHorizon {
+			return w, fmt.Errorf("--horizon-days %d: must be 1 to %d", f.horizonDays, longestHorizon)
+		}
+		end = w.Until + f.horizonDays
+	}
+	switch {
+	case w.Until < first || w.Until >= last:
+		return w, fmt.Errorf("--calibration-end %s: must be on or after the first purchase, %s, and before the last, %s",
+			f.calibrationEnd, dateOf(first), dateOf(last))
+	case end <= w.Until:
+		return w, fmt.Errorf("--horizon-end %s: must be after the calibration's end, %s", dateOf(end), dateOf(w.Until))
+	case end > last:
+		return w, fmt.Errorf("the horizon ends on %s, and the file's last purchase is of %s: what came after isn't known", dateOf(end), dateOf(last))
+	case end-w.Until > longestHorizon:
+		return w, fmt.Errorf("the horizon has %d days, at most %d can be predicted", end-w.Until, longestHorizon)
+	}
+	w.HorizonDays = end - w.Until
+	return w, nil
+}
+
+// longestHorizon is a century, days.
+const longestHorizon = 36_525
+
+func dayNamed(flag, text string) (int32, error) {
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return 0, fmt.Errorf("%s %q: must be a day such as 1997-09-30", flag, text)
+	}
+	return int32(at.Unix() / 86_400), nil
+}
+
+func dateOf(day int32) string { return time.Unix(int64(day)*86_400, 0).UTC().Format(time.DateOnly) }
+
+func unitOf(name string) (backtestreport.Unit, error) {
+	var names []string
+	for _, u := range backtestreport.Units {
+		if u.Name == name {
+			return u, nil
+		}
+		names = append(names, u.Name)
+	}
+	return backtestreport.Unit{}, ops.Usagef("--unit %q: must be one of %s", name, strings.Join(names, ", "))
+}
