@@ -70,7 +70,7 @@ func (a *app) backtest(_ context.Context, file string, f *backtestFlags) error {
 	if err != nil {
 		return err
 	}
-	src, err := os.Open(file)
+	src, err := history.Open(file)
 	if err != nil {
 		return ops.Usage(err)
 	}
