@@ -258,7 +258,11 @@ func (m *Model) check() *Refusal {
 	if r := checkText("reason", m.Reason, 1000); r != nil {
 		return r
 	}
-	if err := m.purchases().Validate(); err != nil {
+	purchases, _, refusal := m.purchases()
+	if refusal != nil {
+		return refusal
+	}
+	if err := purchases.Validate(); err != nil {
 		return modelRefusal(err)
 	}
 	if spend, given := m.spend(); given {
@@ -332,11 +336,17 @@ func compareModels(a, b *Model) int {
 	return cmp.Or(
 		cmp.Compare(a.TrainedTo, b.TrainedTo),
 		strings.Compare(a.ModelID, b.ModelID),
-		cmp.Compare(a.R, b.R), cmp.Compare(a.Alpha, b.Alpha), cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B),
+		slices.Compare(a.process(), b.process()),
 		cmp.Compare(a.P, b.P), cmp.Compare(a.Q, b.Q), cmp.Compare(a.Gamma, b.Gamma),
 		cmp.Compare(a.Customers, b.Customers), cmp.Compare(a.Repeaters, b.Repeaters),
 		strings.Compare(a.Reason, b.Reason),
 	)
+}
+
+// process lists the parameters of all purchase processes.
+func (m *Model) process() []float64 {
+	b, g, p := &m.BGNBD, &m.MBGNBD, &m.ParetoNBD
+	return []float64{b.R, b.Alpha, b.A, b.B, g.R, g.Alpha, g.A, g.B, p.R, p.Alpha, p.S, p.Beta}
 }
 
 func compareTiers(a, b Tier) int {

@@ -56,8 +56,10 @@ type Method int32
 
 // The methods.
 const (
-	MethodNone            Method = 0
-	MethodBGNBDGammaGamma Method = 1
+	MethodNone                Method = 0
+	MethodBGNBDGammaGamma     Method = 1
+	MethodMBGNBDGammaGamma    Method = 2
+	MethodParetoNBDGammaGamma Method = 3
 )
 
 // Band is how likely the customer is gone: the numbers of perennial.v1.Band.

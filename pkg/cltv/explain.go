@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/perennial-cltv/perennial/pkg/btyd"
 )
 
 // Line says how one number of a score came about.
@@ -122,13 +124,12 @@ func (e *explainer) prediction() {
 	x := Input{"x", count(out.RepeatTransactions)}
 	tx := Input{"t_x (days)", count(out.LastAgeDays)}
 	age := Input{"T (days)", count(out.AgeDays)}
-	model := Input{"model", fmt.Sprintf("%s (number %d): r %g, α %g, a %g, b %g", m.model.ModelID, m.model.Number,
-		m.model.R, m.model.Alpha, m.model.A, m.model.B)}
+	process := explainProcess(m.model)
+	model := Input{"model", fmt.Sprintf("%s (number %d): %s", m.model.ModelID, m.model.Number, process.parameters)}
 	horizon := Input{"h (days)", count(out.HorizonDays)}
 	e.add("prediction.alive", ppmText(int64(out.AlivePPM)),
-		"1 / (1 + [x>0] · a/(b+x−1) · ((α+T)/(α+t_x))^(r+x)), BG/NBD, weeks = days/7", x, tx, age, model)
-	e.add("prediction.expected_purchases", ppmText(out.ExpectedPPM),
-		"P(alive) · (a+b+x−1)/(a−1) · (1 − ((α+T)/(α+T+h))^(r+x) · F(r+x, b+x; a+b+x−1; h/(α+T+h)))", x, age, horizon)
+		process.alive+", weeks = days/7", x, tx, age, model)
+	e.add("prediction.expected_purchases", ppmText(out.ExpectedPPM), process.expected, x, age, horizon)
 	spend, inputs := "p(γ + x·m̄)/(px + q − 1), Gamma–Gamma", []Input{x,
 		{"repeat money", e.money(out.RepeatMoneyMinor)},
 		{"spend model", fmt.Sprintf("p %g, q %g, γ %g", m.model.P, m.model.Q, m.model.Gamma)}}
@@ -175,5 +176,32 @@ func (e *explainer) churn() {
 		Input{"residual", e.money(out.ResidualMinor)}, Input{"probability", ppmText(int64(out.ChurnPPM))})
 	for _, r := range Reasons(e.state, e.params, out) {
 		e.add("churn.reason."+r.Code, fmt.Sprintf("%+.2f", float64(r.LogOddsPPM)/million), r.Text)
+	}
+}
+
+// explainedProcess is what a purchase process says, for people.
+type explainedProcess struct{ parameters, alive, expected string }
+
+func explainProcess(m *Model) explainedProcess {
+	beta := func(r, alpha, a, b float64) string { return fmt.Sprintf("r %g, α %g, a %g, b %g", r, alpha, a, b) }
+	switch b, g, p := m.BGNBD, m.MBGNBD, m.ParetoNBD; {
+	case g != btyd.MBGNBD{}:
+		return explainedProcess{
+			beta(g.R, g.Alpha, g.A, g.B),
+			"1 / (1 + a/(b+x) · ((α+T)/(α+t_x))^(r+x)), MBG/NBD",
+			"P(alive) · (a+b+x)/(a−1) · (1 − ((α+T)/(α+T+h))^(r+x) · F(r+x, b+x+1; a+b+x; h/(α+T+h)))",
+		}
+	case p != btyd.ParetoNBD{}:
+		return explainedProcess{
+			fmt.Sprintf("r %g, α %g, s %g, β %g", p.R, p.Alpha, p.S, p.Beta),
+			"1 / (1 + s·(α+T)^(r+x)·(β+T)^s · ∫ from t_x to T of (α+u)^−(r+x)·(β+u)^−(s+1) du), Pareto/NBD",
+			"P(alive) · (r+x)(β+T)/((α+T)(s−1)) · (1 − ((β+T)/(β+T+h))^(s−1))",
+		}
+	default:
+		return explainedProcess{
+			beta(b.R, b.Alpha, b.A, b.B),
+			"1 / (1 + [x>0] · a/(b+x−1) · ((α+T)/(α+t_x))^(r+x)), BG/NBD",
+			"P(alive) · (a+b+x−1)/(a−1) · (1 − ((α+T)/(α+T+h))^(r+x) · F(r+x, b+x; a+b+x−1; h/(α+T+h)))",
+		}
 	}
 }

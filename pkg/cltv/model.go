@@ -17,7 +17,7 @@ type Tables struct {
 
 // tableKey is all that a prepared model depends on.
 type tableKey struct {
-	model btyd.BGNBD
+	model btyd.PurchaseModel
 	spend btyd.GammaGamma
 	terms btyd.Terms
 	bands [len(defaultBandPPM)]int32
@@ -68,7 +68,8 @@ func (c *Tables) get(key tableKey) (*prepared, error) {
 
 // scopedModel is a model ready for scoring.
 type scopedModel struct {
-	model *Model
+	model  *Model
+	method Method
 	*prepared
 	// hasSpend says that the model foretells spend; without it a customer's own mean is taken.
 	hasSpend bool
@@ -78,8 +79,27 @@ type scopedModel struct {
 // so that a table made with it speaks of numbers of purchases.
 var steadySpend = btyd.GammaGamma{P: 1e4, Q: 1e4, Gamma: .9999}
 
-// purchases is the model of when customers buy.
-func (m *Model) purchases() btyd.BGNBD { return btyd.BGNBD{R: m.R, Alpha: m.Alpha, A: m.A, B: m.B} }
+// purchases is the model of when customers buy, and the method that it makes.
+func (m *Model) purchases() (btyd.PurchaseModel, Method, *Refusal) {
+	var model btyd.PurchaseModel
+	method, given := MethodNone, 0
+	if m.BGNBD != (btyd.BGNBD{}) {
+		model, method, given = m.BGNBD, MethodBGNBDGammaGamma, given+1
+	}
+	if m.MBGNBD != (btyd.MBGNBD{}) {
+		model, method, given = m.MBGNBD, MethodMBGNBDGammaGamma, given+1
+	}
+	if m.ParetoNBD != (btyd.ParetoNBD{}) {
+		model, method, given = m.ParetoNBD, MethodParetoNBDGammaGamma, given+1
+	}
+	switch given {
+	case 0:
+		return nil, MethodNone, &Refusal{CodeMissing, "bg_nbd", "no purchase process: one of bg_nbd, mbg_nbd and pareto_nbd must be given"}
+	case 1:
+		return model, method, nil
+	}
+	return nil, MethodNone, &Refusal{CodeOutOfRange, "bg_nbd", "only one of bg_nbd, mbg_nbd and pareto_nbd may be given"}
+}
 
 // spend is the model of how much they spend; false where none is given.
 func (m *Model) spend() (btyd.GammaGamma, bool) {
@@ -88,8 +108,12 @@ func (m *Model) spend() (btyd.GammaGamma, bool) {
 }
 
 func compileModel(m *Model, p *Policy, tables *Tables) (*scopedModel, *Refusal) {
+	purchases, method, refusal := m.purchases()
+	if refusal != nil {
+		return nil, refusal
+	}
 	key := tableKey{
-		model: m.purchases(),
+		model: purchases,
 		terms: btyd.Terms{
 			HorizonDays:     int(p.HorizonDays),
 			ChurnDays:       int(p.ChurnHorizonDays),
@@ -105,7 +129,7 @@ func compileModel(m *Model, p *Policy, tables *Tables) (*scopedModel, *Refusal) 
 	if err != nil {
 		return nil, modelRefusal(err)
 	}
-	return &scopedModel{model: m, prepared: ready, hasSpend: hasSpend}, nil
+	return &scopedModel{model: m, method: method, prepared: ready, hasSpend: hasSpend}, nil
 }
 
 func modelRefusal(err error) *Refusal {

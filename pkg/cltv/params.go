@@ -1,13 +1,17 @@
 package cltv
 
+import "github.com/perennial-cltv/perennial/pkg/btyd"
+
 // Model is a published model: perennial.v1.ModelPublished.
 type Model struct {
 	Number  int64
 	ModelID string
 	// Scope is the segment it is for; empty: the whole tenant.
 	Scope string
-	// BGNBD is per week; zero in all four: not given.
-	R, Alpha, A, B float64
+	// The purchase process, per week: exactly one of these; zero in all four parameters: not given.
+	BGNBD     btyd.BGNBD
+	MBGNBD    btyd.MBGNBD
+	ParetoNBD btyd.ParetoNBD
 	// Gamma–Gamma in major units; zero in all three: not given.
 	P, Q, Gamma float64
 	Customers   int64

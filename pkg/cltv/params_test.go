@@ -7,16 +7,20 @@ import (
 	"reflect"
 	"sync"
 	"testing"
+
+	"github.com/perennial-cltv/perennial/pkg/btyd"
 )
 
 // TestParametersInAnyOrder: the highest number counts, whatever came first, and of equal numbers always the same.
 func TestParametersInAnyOrder(t *testing.T) {
 	second, third, segment := cdnow, cdnow, cdnow
-	second.Number, second.R = 2, .3
-	third.Number, third.R = 2, .4
+	other := ofEachProcess()[MethodParetoNBDGammaGamma]
+	other.Number = 2
+	second.Number, second.BGNBD.R = 2, .3
+	third.Number, third.BGNBD.R = 2, .4
 	segment.Scope, segment.Number = "gold", 7
 	events := []Event{
-		modelEvent(cdnow), modelEvent(second), modelEvent(third), modelEvent(segment),
+		modelEvent(cdnow), modelEvent(second), modelEvent(third), modelEvent(other), modelEvent(segment),
 		policyEvent(Policy{Number: 1, HorizonDays: 100}), policyEvent(Policy{Number: 3, HorizonDays: 200, Currency: "EUR"}),
 		policyEvent(Policy{Number: 3, HorizonDays: 150, Currency: "EUR"}),
 		{Kind: KindThresholdsSet, Thresholds: &Thresholds{Number: 1, Tiers: []Tier{{"gold", 5}}}},
@@ -41,7 +45,7 @@ func TestParametersInAnyOrder(t *testing.T) {
 			t.Fatalf("repeating %v: %v %v", events[0].Kind, changed, err)
 		}
 	}
-	if want.Policy().HorizonDays != 200 || want.Models()[0].R != .4 || len(want.Models()) != 2 || want.PublishedPolicy().RescoreDays != 0 {
+	if want.Policy().HorizonDays != 200 || want.Models()[0].BGNBD.R != .4 || len(want.Models()) != 2 || want.PublishedPolicy().RescoreDays != 0 {
 		t.Errorf("%+v", want.Policy())
 	}
 }
@@ -82,15 +86,19 @@ func TestRefusedParameters(t *testing.T) {
 		return modelEvent(m)
 	}
 	cases := map[string]Event{
-		"no model":              {Kind: KindModelPublished},
-		"no policy":             {Kind: KindPolicySet},
-		"no thresholds":         {Kind: KindThresholdsSet},
-		"no costs":              {Kind: KindUnitCostsSet},
-		"not a parameter":       {Kind: KindOrder},
-		"r is not a number":     model(func(m *Model) { m.R = math.NaN() }),
-		"alpha infinite":        model(func(m *Model) { m.Alpha = math.Inf(1) }),
-		"a negative":            model(func(m *Model) { m.A = -1 }),
-		"no purchase process":   model(func(m *Model) { m.R, m.Alpha, m.A, m.B = 0, 0, 0, 0 }),
+		"no model":               {Kind: KindModelPublished},
+		"no policy":              {Kind: KindPolicySet},
+		"no thresholds":          {Kind: KindThresholdsSet},
+		"no costs":               {Kind: KindUnitCostsSet},
+		"not a parameter":        {Kind: KindOrder},
+		"r is not a number":      model(func(m *Model) { m.BGNBD.R = math.NaN() }),
+		"alpha infinite":         model(func(m *Model) { m.BGNBD.Alpha = math.Inf(1) }),
+		"a negative":             model(func(m *Model) { m.BGNBD.A = -1 }),
+		"no purchase process":    model(func(m *Model) { m.BGNBD = btyd.BGNBD{} }),
+		"two purchase processes": model(func(m *Model) { m.ParetoNBD = btyd.ParetoNBD{R: .5, Alpha: 10, S: .6, Beta: 11} }),
+		"s is not a number": model(func(m *Model) {
+			m.BGNBD, m.ParetoNBD = btyd.BGNBD{}, btyd.ParetoNBD{R: .5, Alpha: 10, S: math.NaN(), Beta: 11}
+		}),
 		"q at most 1":           model(func(m *Model) { m.Q = 1 }),
 		"model number negative": model(func(m *Model) { m.Number = -1 }),
 		"model id too long":     model(func(m *Model) { m.ModelID = string(make([]byte, 101)) }),

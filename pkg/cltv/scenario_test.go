@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/perennial-cltv/perennial/pkg/btyd"
 )
 
 const (
@@ -15,7 +17,7 @@ const (
 
 // cdnow is the model of models.md: BG/NBD and Gamma–Gamma on CDNOW.
 var cdnow = Model{
-	Number: 1, ModelID: "cdnow", R: .243, Alpha: 4.414, A: .793, B: 2.426,
+	Number: 1, ModelID: "cdnow", BGNBD: btyd.BGNBD{R: .243, Alpha: 4.414, A: .793, B: 2.426},
 	P: 6.24935, Q: 3.74426, Gamma: 15.44431, TrainedTo: testStart + 273*testDay,
 }
 
@@ -41,7 +43,7 @@ func costsEvent(u UnitCosts) Event { return Event{Kind: KindUnitCostsSet, UnitCo
 // testParams has everything set.
 func testParams(t testing.TB) *Params {
 	segment := cdnow
-	segment.Scope, segment.ModelID, segment.R, segment.P = "gold", "cdnow-gold", .5, 5
+	segment.Scope, segment.ModelID, segment.BGNBD.R, segment.P = "gold", "cdnow-gold", .5, 5
 	return with(t, nil,
 		policyEvent(Policy{Number: 2, MarginPPM: 400_000, MinuteCostMinor: 90, TicketCostMinor: 500,
 			ZoneOffsets: []ZoneOffset{{0, -5 * 3600}, {testStart/1000 + 100*daySeconds, -4 * 3600}}}),

@@ -236,7 +236,7 @@ func (f *Folder) predict(s *State, params *Params, out *Score, h *history) {
 	if m == nil {
 		return
 	}
-	out.Method, out.ModelID = MethodBGNBDGammaGamma, m.model.ModelID
+	out.Method, out.ModelID = m.method, m.model.ModelID
 	switch {
 	case x > 0:
 		out.Basis = BasisIndividual

@@ -49,10 +49,28 @@ func TestPublishedScores(t *testing.T) {
 	}
 }
 
+// ofEachProcess are cdnow with each of the purchase processes, by their published parameters.
+func ofEachProcess() map[Method]Model {
+	mbg, pareto := cdnow, cdnow
+	mbg.BGNBD, mbg.MBGNBD = btyd.BGNBD{}, btyd.MBGNBD{R: .525, Alpha: 6.183, A: .891, B: 1.614}
+	pareto.BGNBD, pareto.ParetoNBD = btyd.BGNBD{}, btyd.ParetoNBD{R: .553, Alpha: 10.578, S: .606, Beta: 11.669}
+	return map[Method]Model{MethodBGNBDGammaGamma: cdnow, MethodMBGNBDGammaGamma: mbg, MethodParetoNBDGammaGamma: pareto}
+}
+
 // TestScoreIsTheModels compares a score with the models themselves.
 func TestScoreIsTheModels(t *testing.T) {
-	params := with(t, nil, modelEvent(cdnow), policyEvent(Policy{Number: 1, MarginPPM: 350_000, HorizonDays: 365, ChurnHorizonDays: 60}))
-	model := btyd.BGNBD{R: cdnow.R, Alpha: cdnow.Alpha, A: cdnow.A, B: cdnow.B}
+	for method, m := range ofEachProcess() {
+		process, got, refusal := m.purchases()
+		if refusal != nil || got != method {
+			t.Fatalf("method %d is %d, %v", method, got, refusal)
+		}
+		scoreIsTheModels(t, m, process)
+	}
+}
+
+func scoreIsTheModels(t *testing.T, m Model, model btyd.PurchaseModel) {
+	t.Helper()
+	params := with(t, nil, modelEvent(m), policyEvent(Policy{Number: 1, MarginPPM: 350_000, HorizonDays: 365, ChurnHorizonDays: 60}))
 	spend := btyd.GammaGamma{P: cdnow.P, Q: cdnow.Q, Gamma: cdnow.Gamma}
 	_, score := buy(t, params, 200, [2]int64{0, 9_999}, [2]int64{30, 2_500}, [2]int64{30, 500}, [2]int64{90, 4_000})
 	const x, tx, age = 2, 90.0 / 7, 200.0 / 7
@@ -73,7 +91,7 @@ func TestScoreIsTheModels(t *testing.T) {
 	near("at risk", score.ValueAtRiskMinor, float64(score.ResidualMinor)*float64(score.ChurnPPM)/1e6)
 	near("margin", score.MarginMinor, .35*16_999)
 	near("cltv", score.CLTVMinor, float64(score.MarginMinor+score.ResidualMinor))
-	if score.Basis != BasisIndividual || score.ResidualLowMinor > score.ResidualMinor || score.ResidualHighMinor < score.ResidualMinor {
+	if _, method, _ := m.purchases(); score.Method != method || score.Basis != BasisIndividual || score.ResidualLowMinor > score.ResidualMinor || score.ResidualHighMinor < score.ResidualMinor {
 		t.Errorf("%+v", score)
 	}
 }
@@ -243,7 +261,7 @@ func TestReassess(t *testing.T) {
 		t.Errorf("at an earlier time: %v", step.Outcome)
 	}
 	newer := cdnow
-	newer.Number, newer.R = 2, .3
+	newer.Number, newer.BGNBD.R = 2, .3
 	other := with(t, params, modelEvent(newer))
 	step := reassess(s, other, at)
 	if step.Outcome != Applied || step.Score.Numbers.Model != 2 || step.Score.ResidualMinor == score.ResidualMinor {

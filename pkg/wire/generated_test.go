@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/perennial-cltv/perennial/pkg/btyd"
 	"github.com/perennial-cltv/perennial/pkg/cltv"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 )
@@ -145,8 +146,10 @@ func relation(m *perennialv1.Event, ev *cltv.Event) {
 func (p *mapper) model(m *perennialv1.ModelPublished) *cltv.Model {
 	return &cltv.Model{
 		Number: m.Number, ModelID: m.ModelId, Scope: m.Scope,
-		R: m.BgNbd.GetR(), Alpha: m.BgNbd.GetAlpha(), A: m.BgNbd.GetA(), B: m.BgNbd.GetB(),
-		P: m.GammaGamma.GetP(), Q: m.GammaGamma.GetQ(), Gamma: m.GammaGamma.GetGamma(),
+		BGNBD:     btyd.BGNBD{R: m.BgNbd.GetR(), Alpha: m.BgNbd.GetAlpha(), A: m.BgNbd.GetA(), B: m.BgNbd.GetB()},
+		MBGNBD:    btyd.MBGNBD{R: m.MbgNbd.GetR(), Alpha: m.MbgNbd.GetAlpha(), A: m.MbgNbd.GetA(), B: m.MbgNbd.GetB()},
+		ParetoNBD: btyd.ParetoNBD{R: m.ParetoNbd.GetR(), Alpha: m.ParetoNbd.GetAlpha(), S: m.ParetoNbd.GetS(), Beta: m.ParetoNbd.GetBeta()},
+		P:         m.GammaGamma.GetP(), Q: m.GammaGamma.GetQ(), Gamma: m.GammaGamma.GetGamma(),
 		Customers: m.Customers, Repeaters: m.Repeaters, TrainedTo: p.millis(m.TrainedTo), Reason: m.Reason,
 	}
 }
@@ -256,7 +259,10 @@ func modelBits(m *cltv.Model) any {
 	}
 	var bits []uint64
 	rest := *m
-	for _, f := range []*float64{&rest.R, &rest.Alpha, &rest.A, &rest.B, &rest.P, &rest.Q, &rest.Gamma} {
+	for _, f := range []*float64{
+		&rest.BGNBD.R, &rest.BGNBD.Alpha, &rest.BGNBD.A, &rest.BGNBD.B, &rest.MBGNBD.R, &rest.MBGNBD.Alpha, &rest.MBGNBD.A, &rest.MBGNBD.B,
+		&rest.ParetoNBD.R, &rest.ParetoNBD.Alpha, &rest.ParetoNBD.S, &rest.ParetoNBD.Beta, &rest.P, &rest.Q, &rest.Gamma,
+	} {
 		bits = append(bits, math.Float64bits(*f))
 		*f = 0
 	}

@@ -68,7 +68,7 @@ func decodeModel(b []byte, m *cltv.Model, trained *stamp) *DecodeError {
 		case 3<<3 | delimited:
 			err = c.ownText(&m.Scope, "scope")
 		case 4<<3 | delimited:
-			err = decodeFloats(c.data, "bg_nbd", &m.R, &m.Alpha, &m.A, &m.B)
+			err = decodeFloats(c.data, "bg_nbd", &m.BGNBD.R, &m.BGNBD.Alpha, &m.BGNBD.A, &m.BGNBD.B)
 		case 5<<3 | delimited:
 			err = decodeFloats(c.data, "gamma_gamma", &m.P, &m.Q, &m.Gamma)
 		case 6<<3 | varint:
@@ -79,6 +79,10 @@ func decodeModel(b []byte, m *cltv.Model, trained *stamp) *DecodeError {
 			err = trained.decode(c.data, "trained_to")
 		case 9<<3 | delimited:
 			err = c.ownText(&m.Reason, "reason")
+		case 10<<3 | delimited:
+			err = decodeFloats(c.data, "mbg_nbd", &m.MBGNBD.R, &m.MBGNBD.Alpha, &m.MBGNBD.A, &m.MBGNBD.B)
+		case 11<<3 | delimited:
+			err = decodeFloats(c.data, "pareto_nbd", &m.ParetoNBD.R, &m.ParetoNBD.Alpha, &m.ParetoNBD.S, &m.ParetoNBD.Beta)
 		}
 		if err != nil {
 			return err
@@ -91,12 +95,14 @@ func appendModel(b []byte, m *cltv.Model) []byte {
 	b = appendInt(b, 1, m.Number)
 	b = appendText(b, 2, m.ModelID)
 	b = appendText(b, 3, m.Scope)
-	b = appendFloats(b, 4, m.R, m.Alpha, m.A, m.B)
+	b = appendFloats(b, 4, m.BGNBD.R, m.BGNBD.Alpha, m.BGNBD.A, m.BGNBD.B)
 	b = appendFloats(b, 5, m.P, m.Q, m.Gamma)
 	b = appendInt(b, 6, m.Customers)
 	b = appendInt(b, 7, m.Repeaters)
 	b = appendTime(b, 8, m.TrainedTo)
-	return appendText(b, 9, m.Reason)
+	b = appendText(b, 9, m.Reason)
+	b = appendFloats(b, 10, m.MBGNBD.R, m.MBGNBD.Alpha, m.MBGNBD.A, m.MBGNBD.B)
+	return appendFloats(b, 11, m.ParetoNBD.R, m.ParetoNBD.Alpha, m.ParetoNBD.S, m.ParetoNBD.Beta)
 }
 
 // decodeFloats merges a message whose fields 1, 2, … are doubles.

@@ -117,7 +117,7 @@ func (t *tenant) take(ev *perennialv1.Event) Verdict {
 	case *perennialv1.Event_ModelPublished:
 		next := f.ModelPublished
 		old := t.models[next.Scope]
-		if news = old == nil || later(old.Number, next.Number, compare(old.BgNbd.R, next.BgNbd.R)); news {
+		if news = old == nil || later(old.Number, next.Number, compareModels(old, next)); news {
 			t.models[next.Scope] = next
 		}
 	case *perennialv1.Event_ThresholdsSet:
@@ -142,6 +142,15 @@ func (t *tenant) take(ev *perennialv1.Event) Verdict {
 	return NothingNew
 }
 
+// compareModels orders models by the first parameter of their purchase process,
+// which the generator varies.
+func compareModels(a, b *perennialv1.ModelPublished) int {
+	rates := func(m *perennialv1.ModelPublished) []float64 {
+		return []float64{m.GetBgNbd().GetR(), m.GetMbgNbd().GetR(), m.GetParetoNbd().GetR()}
+	}
+	return slices.Compare(rates(a), rates(b))
+}
+
 func comparePolicies(a, b *perennialv1.PolicySet) int {
 	for _, c := range []int{
 		compare(a.MarginPpm, b.MarginPpm), compare(a.MinuteCostMinor, b.MinuteCostMinor), compare(a.TicketCostMinor, b.TicketCostMinor),
@@ -157,7 +166,7 @@ func comparePolicies(a, b *perennialv1.PolicySet) int {
 
 func later(old, next int64, contents int) bool { return next > old || next == old && contents < 0 }
 
-func compare[T int | int32 | int64 | float64 | perennialv1.ClockMode](a, b T) int {
+func compare[T int | int32 | int64 | perennialv1.ClockMode](a, b T) int {
 	switch {
 	case a < b:
 		return -1

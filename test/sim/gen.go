@@ -302,11 +302,19 @@ func (g *source) model(tenant string) {
 	}
 	g.everywhere(tenant, "/~model", func(ev *perennialv1.Event) {
 		scale := 1 + float64(g.rng.IntN(3))/10
-		ev.Fact = &perennialv1.Event_ModelPublished{ModelPublished: &perennialv1.ModelPublished{
+		m := &perennialv1.ModelPublished{
 			Number: g.numbers, ModelId: fmt.Sprint("m", g.numbers), Scope: scope,
-			BgNbd:      &perennialv1.BgNbd{R: .242594 * scale, Alpha: 4.41360, A: .792922, B: 2.425906},
 			GammaGamma: &perennialv1.GammaGamma{P: 6.24935, Q: 3.74426, Gamma: 15.44431 * scale},
-		}}
+		}
+		switch g.rng.IntN(5) {
+		case 0:
+			m.MbgNbd = &perennialv1.MbgNbd{R: .524843 * scale, Alpha: 6.18309, A: .891359, B: 1.614001}
+		case 1:
+			m.ParetoNbd = &perennialv1.ParetoNbd{R: .553277 * scale, Alpha: 10.57768, S: .606240, Beta: 11.66874}
+		default:
+			m.BgNbd = &perennialv1.BgNbd{R: .242594 * scale, Alpha: 4.41360, A: .792922, B: 2.425906}
+		}
+		ev.Fact = &perennialv1.Event_ModelPublished{ModelPublished: m}
 	})
 }
 

@@ -180,7 +180,8 @@ type ModelPublished struct {
 	ModelId string `protobuf:"bytes,2,opt,name=model_id,json=modelId,proto3" json:"model_id,omitempty"`
 	// Segment it is for; empty: the whole tenant.
 	Scope string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
-	// Purchase process, rates per week.
+	// Purchase process, rates per week: exactly one of bg_nbd, mbg_nbd and
+	// pareto_nbd.
 	BgNbd *BgNbd `protobuf:"bytes,4,opt,name=bg_nbd,json=bgNbd,proto3" json:"bg_nbd,omitempty"`
 	// Spend per purchase, in major units of the tenant's currency.
 	GammaGamma *GammaGamma `protobuf:"bytes,5,opt,name=gamma_gamma,json=gammaGamma,proto3" json:"gamma_gamma,omitempty"`
@@ -191,7 +192,12 @@ type ModelPublished struct {
 	// Last day of data it was fitted on.
 	TrainedTo *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=trained_to,json=trainedTo,proto3" json:"trained_to,omitempty"`
 	// Why it was published, for people.
-	Reason        string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The purchase process in which customers can leave after the first purchase,
+	// too.
+	MbgNbd *MbgNbd `protobuf:"bytes,10,opt,name=mbg_nbd,json=mbgNbd,proto3" json:"mbg_nbd,omitempty"`
+	// The purchase process in which customers leave at any moment.
+	ParetoNbd     *ParetoNbd `protobuf:"bytes,11,opt,name=pareto_nbd,json=paretoNbd,proto3" json:"pareto_nbd,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +295,20 @@ func (x *ModelPublished) GetReason() string {
 	return ""
 }
 
+func (x *ModelPublished) GetMbgNbd() *MbgNbd {
+	if x != nil {
+		return x.MbgNbd
+	}
+	return nil
+}
+
+func (x *ModelPublished) GetParetoNbd() *ParetoNbd {
+	if x != nil {
+		return x.ParetoNbd
+	}
+	return nil
+}
+
 // BgNbd holds the parameters of Fader, Hardie and Lee (2005); time in weeks.
 type BgNbd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -362,6 +382,154 @@ func (x *BgNbd) GetB() float64 {
 	return 0
 }
 
+// MbgNbd holds the parameters of Batislam, Denizel and Filiztekin (2007); time
+// in weeks.
+type MbgNbd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Shape of the purchase rate over customers, > 0.
+	R float64 `protobuf:"fixed64,1,opt,name=r,proto3" json:"r,omitempty"`
+	// Rate (weeks) of the purchase rate over customers, > 0.
+	Alpha float64 `protobuf:"fixed64,2,opt,name=alpha,proto3" json:"alpha,omitempty"`
+	// First shape of the dropout probability, > 0.
+	A float64 `protobuf:"fixed64,3,opt,name=a,proto3" json:"a,omitempty"`
+	// Second shape of the dropout probability, > 0.
+	B             float64 `protobuf:"fixed64,4,opt,name=b,proto3" json:"b,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MbgNbd) Reset() {
+	*x = MbgNbd{}
+	mi := &file_perennial_v1_control_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MbgNbd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MbgNbd) ProtoMessage() {}
+
+func (x *MbgNbd) ProtoReflect() protoreflect.Message {
+	mi := &file_perennial_v1_control_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MbgNbd.ProtoReflect.Descriptor instead.
+func (*MbgNbd) Descriptor() ([]byte, []int) {
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MbgNbd) GetR() float64 {
+	if x != nil {
+		return x.R
+	}
+	return 0
+}
+
+func (x *MbgNbd) GetAlpha() float64 {
+	if x != nil {
+		return x.Alpha
+	}
+	return 0
+}
+
+func (x *MbgNbd) GetA() float64 {
+	if x != nil {
+		return x.A
+	}
+	return 0
+}
+
+func (x *MbgNbd) GetB() float64 {
+	if x != nil {
+		return x.B
+	}
+	return 0
+}
+
+// ParetoNbd holds the parameters of Schmittlein, Morrison and Colombo (1987);
+// time in weeks.
+type ParetoNbd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Shape of the purchase rate over customers, > 0.
+	R float64 `protobuf:"fixed64,1,opt,name=r,proto3" json:"r,omitempty"`
+	// Rate (weeks) of the purchase rate over customers, > 0.
+	Alpha float64 `protobuf:"fixed64,2,opt,name=alpha,proto3" json:"alpha,omitempty"`
+	// Shape of the dropout rate over customers, > 0.
+	S float64 `protobuf:"fixed64,3,opt,name=s,proto3" json:"s,omitempty"`
+	// Rate (weeks) of the dropout rate over customers, > 0.
+	Beta          float64 `protobuf:"fixed64,4,opt,name=beta,proto3" json:"beta,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParetoNbd) Reset() {
+	*x = ParetoNbd{}
+	mi := &file_perennial_v1_control_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParetoNbd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParetoNbd) ProtoMessage() {}
+
+func (x *ParetoNbd) ProtoReflect() protoreflect.Message {
+	mi := &file_perennial_v1_control_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParetoNbd.ProtoReflect.Descriptor instead.
+func (*ParetoNbd) Descriptor() ([]byte, []int) {
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ParetoNbd) GetR() float64 {
+	if x != nil {
+		return x.R
+	}
+	return 0
+}
+
+func (x *ParetoNbd) GetAlpha() float64 {
+	if x != nil {
+		return x.Alpha
+	}
+	return 0
+}
+
+func (x *ParetoNbd) GetS() float64 {
+	if x != nil {
+		return x.S
+	}
+	return 0
+}
+
+func (x *ParetoNbd) GetBeta() float64 {
+	if x != nil {
+		return x.Beta
+	}
+	return 0
+}
+
 // GammaGamma holds the parameters of Fader and Hardie (2013).
 type GammaGamma struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -377,7 +545,7 @@ type GammaGamma struct {
 
 func (x *GammaGamma) Reset() {
 	*x = GammaGamma{}
-	mi := &file_perennial_v1_control_proto_msgTypes[4]
+	mi := &file_perennial_v1_control_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +557,7 @@ func (x *GammaGamma) String() string {
 func (*GammaGamma) ProtoMessage() {}
 
 func (x *GammaGamma) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[4]
+	mi := &file_perennial_v1_control_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +570,7 @@ func (x *GammaGamma) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GammaGamma.ProtoReflect.Descriptor instead.
 func (*GammaGamma) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{4}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GammaGamma) GetP() float64 {
@@ -440,7 +608,7 @@ type ThresholdsSet struct {
 
 func (x *ThresholdsSet) Reset() {
 	*x = ThresholdsSet{}
-	mi := &file_perennial_v1_control_proto_msgTypes[5]
+	mi := &file_perennial_v1_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +620,7 @@ func (x *ThresholdsSet) String() string {
 func (*ThresholdsSet) ProtoMessage() {}
 
 func (x *ThresholdsSet) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[5]
+	mi := &file_perennial_v1_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +633,7 @@ func (x *ThresholdsSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdsSet.ProtoReflect.Descriptor instead.
 func (*ThresholdsSet) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{5}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ThresholdsSet) GetNumber() int64 {
@@ -495,7 +663,7 @@ type Tier struct {
 
 func (x *Tier) Reset() {
 	*x = Tier{}
-	mi := &file_perennial_v1_control_proto_msgTypes[6]
+	mi := &file_perennial_v1_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +675,7 @@ func (x *Tier) String() string {
 func (*Tier) ProtoMessage() {}
 
 func (x *Tier) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[6]
+	mi := &file_perennial_v1_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +688,7 @@ func (x *Tier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tier.ProtoReflect.Descriptor instead.
 func (*Tier) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{6}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Tier) GetName() string {
@@ -554,7 +722,7 @@ type UnitCostsSet struct {
 
 func (x *UnitCostsSet) Reset() {
 	*x = UnitCostsSet{}
-	mi := &file_perennial_v1_control_proto_msgTypes[7]
+	mi := &file_perennial_v1_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +734,7 @@ func (x *UnitCostsSet) String() string {
 func (*UnitCostsSet) ProtoMessage() {}
 
 func (x *UnitCostsSet) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[7]
+	mi := &file_perennial_v1_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +747,7 @@ func (x *UnitCostsSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnitCostsSet.ProtoReflect.Descriptor instead.
 func (*UnitCostsSet) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{7}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UnitCostsSet) GetNumber() int64 {
@@ -659,7 +827,7 @@ type PolicySet struct {
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_perennial_v1_control_proto_msgTypes[8]
+	mi := &file_perennial_v1_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +839,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[8]
+	mi := &file_perennial_v1_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +852,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PolicySet) GetNumber() int64 {
@@ -819,7 +987,7 @@ type ZoneOffset struct {
 
 func (x *ZoneOffset) Reset() {
 	*x = ZoneOffset{}
-	mi := &file_perennial_v1_control_proto_msgTypes[9]
+	mi := &file_perennial_v1_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +999,7 @@ func (x *ZoneOffset) String() string {
 func (*ZoneOffset) ProtoMessage() {}
 
 func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[9]
+	mi := &file_perennial_v1_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +1012,7 @@ func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneOffset.ProtoReflect.Descriptor instead.
 func (*ZoneOffset) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ZoneOffset) GetFromUnix() int64 {
@@ -874,7 +1042,7 @@ type Absorbed struct {
 
 func (x *Absorbed) Reset() {
 	*x = Absorbed{}
-	mi := &file_perennial_v1_control_proto_msgTypes[10]
+	mi := &file_perennial_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +1054,7 @@ func (x *Absorbed) String() string {
 func (*Absorbed) ProtoMessage() {}
 
 func (x *Absorbed) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[10]
+	mi := &file_perennial_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1067,7 @@ func (x *Absorbed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Absorbed.ProtoReflect.Descriptor instead.
 func (*Absorbed) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Absorbed) GetLink() string {
@@ -927,7 +1095,7 @@ type Erase struct {
 
 func (x *Erase) Reset() {
 	*x = Erase{}
-	mi := &file_perennial_v1_control_proto_msgTypes[11]
+	mi := &file_perennial_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1107,7 @@ func (x *Erase) String() string {
 func (*Erase) ProtoMessage() {}
 
 func (x *Erase) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[11]
+	mi := &file_perennial_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1120,7 @@ func (x *Erase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Erase.ProtoReflect.Descriptor instead.
 func (*Erase) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Erase) GetRequestedBy() string {
@@ -970,7 +1138,7 @@ const file_perennial_v1_control_proto_rawDesc = "" +
 	"\rClockAdvanced\x12*\n" +
 	"\x02to\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"<\n" +
 	"\bReassess\x120\n" +
-	"\x05clock\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\"\xcf\x02\n" +
+	"\x05clock\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\"\xb6\x03\n" +
 	"\x0eModelPublished\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x19\n" +
 	"\bmodel_id\x18\x02 \x01(\tR\amodelId\x12\x14\n" +
@@ -982,12 +1150,26 @@ const file_perennial_v1_control_proto_rawDesc = "" +
 	"\trepeaters\x18\a \x01(\x03R\trepeaters\x129\n" +
 	"\n" +
 	"trained_to\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\ttrainedTo\x12\x16\n" +
-	"\x06reason\x18\t \x01(\tR\x06reason\"G\n" +
+	"\x06reason\x18\t \x01(\tR\x06reason\x12-\n" +
+	"\ambg_nbd\x18\n" +
+	" \x01(\v2\x14.perennial.v1.MbgNbdR\x06mbgNbd\x126\n" +
+	"\n" +
+	"pareto_nbd\x18\v \x01(\v2\x17.perennial.v1.ParetoNbdR\tparetoNbd\"G\n" +
 	"\x05BgNbd\x12\f\n" +
 	"\x01r\x18\x01 \x01(\x01R\x01r\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x01R\x05alpha\x12\f\n" +
 	"\x01a\x18\x03 \x01(\x01R\x01a\x12\f\n" +
-	"\x01b\x18\x04 \x01(\x01R\x01b\">\n" +
+	"\x01b\x18\x04 \x01(\x01R\x01b\"H\n" +
+	"\x06MbgNbd\x12\f\n" +
+	"\x01r\x18\x01 \x01(\x01R\x01r\x12\x14\n" +
+	"\x05alpha\x18\x02 \x01(\x01R\x05alpha\x12\f\n" +
+	"\x01a\x18\x03 \x01(\x01R\x01a\x12\f\n" +
+	"\x01b\x18\x04 \x01(\x01R\x01b\"Q\n" +
+	"\tParetoNbd\x12\f\n" +
+	"\x01r\x18\x01 \x01(\x01R\x01r\x12\x14\n" +
+	"\x05alpha\x18\x02 \x01(\x01R\x05alpha\x12\f\n" +
+	"\x01s\x18\x03 \x01(\x01R\x01s\x12\x12\n" +
+	"\x04beta\x18\x04 \x01(\x01R\x04beta\">\n" +
 	"\n" +
 	"GammaGamma\x12\f\n" +
 	"\x01p\x18\x01 \x01(\x01R\x01p\x12\f\n" +
@@ -1062,41 +1244,45 @@ func file_perennial_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_perennial_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_perennial_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_perennial_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_perennial_v1_control_proto_goTypes = []any{
 	(ClockMode)(0),                // 0: perennial.v1.ClockMode
 	(*ClockAdvanced)(nil),         // 1: perennial.v1.ClockAdvanced
 	(*Reassess)(nil),              // 2: perennial.v1.Reassess
 	(*ModelPublished)(nil),        // 3: perennial.v1.ModelPublished
 	(*BgNbd)(nil),                 // 4: perennial.v1.BgNbd
-	(*GammaGamma)(nil),            // 5: perennial.v1.GammaGamma
-	(*ThresholdsSet)(nil),         // 6: perennial.v1.ThresholdsSet
-	(*Tier)(nil),                  // 7: perennial.v1.Tier
-	(*UnitCostsSet)(nil),          // 8: perennial.v1.UnitCostsSet
-	(*PolicySet)(nil),             // 9: perennial.v1.PolicySet
-	(*ZoneOffset)(nil),            // 10: perennial.v1.ZoneOffset
-	(*Absorbed)(nil),              // 11: perennial.v1.Absorbed
-	(*Erase)(nil),                 // 12: perennial.v1.Erase
-	nil,                           // 13: perennial.v1.UnitCostsSet.ByCampaignEntry
-	nil,                           // 14: perennial.v1.UnitCostsSet.ByLeadSourceEntry
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*MbgNbd)(nil),                // 5: perennial.v1.MbgNbd
+	(*ParetoNbd)(nil),             // 6: perennial.v1.ParetoNbd
+	(*GammaGamma)(nil),            // 7: perennial.v1.GammaGamma
+	(*ThresholdsSet)(nil),         // 8: perennial.v1.ThresholdsSet
+	(*Tier)(nil),                  // 9: perennial.v1.Tier
+	(*UnitCostsSet)(nil),          // 10: perennial.v1.UnitCostsSet
+	(*PolicySet)(nil),             // 11: perennial.v1.PolicySet
+	(*ZoneOffset)(nil),            // 12: perennial.v1.ZoneOffset
+	(*Absorbed)(nil),              // 13: perennial.v1.Absorbed
+	(*Erase)(nil),                 // 14: perennial.v1.Erase
+	nil,                           // 15: perennial.v1.UnitCostsSet.ByCampaignEntry
+	nil,                           // 16: perennial.v1.UnitCostsSet.ByLeadSourceEntry
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
 }
 var file_perennial_v1_control_proto_depIdxs = []int32{
-	15, // 0: perennial.v1.ClockAdvanced.to:type_name -> google.protobuf.Timestamp
-	15, // 1: perennial.v1.Reassess.clock:type_name -> google.protobuf.Timestamp
+	17, // 0: perennial.v1.ClockAdvanced.to:type_name -> google.protobuf.Timestamp
+	17, // 1: perennial.v1.Reassess.clock:type_name -> google.protobuf.Timestamp
 	4,  // 2: perennial.v1.ModelPublished.bg_nbd:type_name -> perennial.v1.BgNbd
-	5,  // 3: perennial.v1.ModelPublished.gamma_gamma:type_name -> perennial.v1.GammaGamma
-	15, // 4: perennial.v1.ModelPublished.trained_to:type_name -> google.protobuf.Timestamp
-	7,  // 5: perennial.v1.ThresholdsSet.tiers:type_name -> perennial.v1.Tier
-	13, // 6: perennial.v1.UnitCostsSet.by_campaign:type_name -> perennial.v1.UnitCostsSet.ByCampaignEntry
-	14, // 7: perennial.v1.UnitCostsSet.by_lead_source:type_name -> perennial.v1.UnitCostsSet.ByLeadSourceEntry
-	10, // 8: perennial.v1.PolicySet.zone_offsets:type_name -> perennial.v1.ZoneOffset
-	0,  // 9: perennial.v1.PolicySet.clock_mode:type_name -> perennial.v1.ClockMode
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	7,  // 3: perennial.v1.ModelPublished.gamma_gamma:type_name -> perennial.v1.GammaGamma
+	17, // 4: perennial.v1.ModelPublished.trained_to:type_name -> google.protobuf.Timestamp
+	5,  // 5: perennial.v1.ModelPublished.mbg_nbd:type_name -> perennial.v1.MbgNbd
+	6,  // 6: perennial.v1.ModelPublished.pareto_nbd:type_name -> perennial.v1.ParetoNbd
+	9,  // 7: perennial.v1.ThresholdsSet.tiers:type_name -> perennial.v1.Tier
+	15, // 8: perennial.v1.UnitCostsSet.by_campaign:type_name -> perennial.v1.UnitCostsSet.ByCampaignEntry
+	16, // 9: perennial.v1.UnitCostsSet.by_lead_source:type_name -> perennial.v1.UnitCostsSet.ByLeadSourceEntry
+	12, // 10: perennial.v1.PolicySet.zone_offsets:type_name -> perennial.v1.ZoneOffset
+	0,  // 11: perennial.v1.PolicySet.clock_mode:type_name -> perennial.v1.ClockMode
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_perennial_v1_control_proto_init() }
@@ -1110,7 +1296,7 @@ func file_perennial_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_perennial_v1_control_proto_rawDesc), len(file_perennial_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -91,6 +91,10 @@ const (
 	Method_METHOD_UNSPECIFIED Method = 0
 	// BG/NBD for purchases, Gamma–Gamma for spend.
 	Method_METHOD_BG_NBD_GAMMA_GAMMA Method = 1
+	// MBG/NBD for purchases, Gamma–Gamma for spend.
+	Method_METHOD_MBG_NBD_GAMMA_GAMMA Method = 2
+	// Pareto/NBD for purchases, Gamma–Gamma for spend.
+	Method_METHOD_PARETO_NBD_GAMMA_GAMMA Method = 3
 )
 
 // Enum value maps for Method.
@@ -98,10 +102,14 @@ var (
 	Method_name = map[int32]string{
 		0: "METHOD_UNSPECIFIED",
 		1: "METHOD_BG_NBD_GAMMA_GAMMA",
+		2: "METHOD_MBG_NBD_GAMMA_GAMMA",
+		3: "METHOD_PARETO_NBD_GAMMA_GAMMA",
 	}
 	Method_value = map[string]int32{
-		"METHOD_UNSPECIFIED":        0,
-		"METHOD_BG_NBD_GAMMA_GAMMA": 1,
+		"METHOD_UNSPECIFIED":            0,
+		"METHOD_BG_NBD_GAMMA_GAMMA":     1,
+		"METHOD_MBG_NBD_GAMMA_GAMMA":    2,
+		"METHOD_PARETO_NBD_GAMMA_GAMMA": 3,
 	}
 )
 
@@ -1353,10 +1361,12 @@ const file_perennial_v1_output_proto_rawDesc = "" +
 	"\x10BASIS_INDIVIDUAL\x10\x01\x12\x11\n" +
 	"\rBASIS_SEGMENT\x10\x02\x12\x14\n" +
 	"\x10BASIS_POPULATION\x10\x03\x12\x1b\n" +
-	"\x17BASIS_INSUFFICIENT_DATA\x10\x04*?\n" +
+	"\x17BASIS_INSUFFICIENT_DATA\x10\x04*\x82\x01\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x1d\n" +
-	"\x19METHOD_BG_NBD_GAMMA_GAMMA\x10\x01*k\n" +
+	"\x19METHOD_BG_NBD_GAMMA_GAMMA\x10\x01\x12\x1e\n" +
+	"\x1aMETHOD_MBG_NBD_GAMMA_GAMMA\x10\x02\x12!\n" +
+	"\x1dMETHOD_PARETO_NBD_GAMMA_GAMMA\x10\x03*k\n" +
 	"\x04Band\x12\x14\n" +
 	"\x10BAND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bBAND_LOW\x10\x01\x12\x0e\n" +
