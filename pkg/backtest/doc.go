@@ -10,6 +10,7 @@
 //	choose.go    which model the product would have used, without looking ahead
 //	tracking.go  purchases week by week, made and expected
 //	run.go       all of it in order
+//	whole.go     the chosen model fitted to everything, to be published
 //
 // It reads no file and writes none. Days are whole days of one calendar whose day
 // 0 is the caller's choice, the unit of time of the models is the week.

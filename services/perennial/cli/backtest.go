@@ -16,16 +16,18 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/ops"
 	"github.com/perennial-cltv/perennial/services/perennial/backtestreport"
+	"github.com/perennial-cltv/perennial/services/perennial/control"
 	"github.com/perennial-cltv/perennial/services/perennial/history"
 	"github.com/perennial-cltv/perennial/services/perennial/screen"
 )
 
 // backtestFlags are the flags of backtest, as they were typed.
 type backtestFlags struct {
-	file                                   fileFlags
-	calibrationEnd, horizonEnd, unit, page string
-	horizonDays                            int32
-	json, strict                           bool
+	file                             fileFlags
+	calibrationEnd, horizonEnd, unit string
+	page, model                      string
+	horizonDays                      int32
+	json, strict                     bool
 }
 
 func (a *app) backtestCommand() *cobra.Command {
@@ -46,7 +48,8 @@ out and counted.
 
 The answer is the model that Perennial would have used, chosen on the last third
 of what was known, without a look at what came. A model that the history doesn't
-identify says why instead of predicting.`,
+identify says why instead of predicting. With --model the answer is also fitted
+to the whole file and written for "perennial publish model".`,
 		RunE: func(c *cobra.Command, args []string) error { return a.backtest(c.Context(), args[0], &f) },
 	}
 	flags := c.Flags()
@@ -56,6 +59,7 @@ identify says why instead of predicting.`,
 	flags.StringVar(&f.unit, "unit", "week", "unit of time of the parameters: day, week or month")
 	flags.BoolVar(&f.json, "json", false, "one JSON object with all figures")
 	flags.StringVar(&f.page, "html", "", "also write a page with plots to `PATH`")
+	flags.StringVar(&f.model, "model", "", "also fit the answer to the whole file, and write it to `PATH` for \"perennial publish model\"")
 	flags.BoolVar(&f.strict, "strict", false, "exit code 1 where lines were left out")
 	f.file.add(c, "")
 	return c
@@ -92,11 +96,39 @@ func (a *app) backtest(_ context.Context, file string, f *backtestFlags) error {
 	if read.Currency != history.NoCurrency {
 		source.Currency = read.Currency
 	}
-	return a.backtested(backtestreport.New(result, source, unit), read, f)
+	if err := a.backtested(backtestreport.New(result, source, unit), f); err != nil {
+		return err
+	}
+	if f.model != "" {
+		if err := a.writeModel(&ledger, result.Choice, read.MinorPerUnit, f.model); err != nil {
+			return err
+		}
+	}
+	return a.leftOut(read, f.strict)
+}
+
+// writeModel writes the answer, fitted to the whole file.
+func (a *app) writeModel(l *backtest.Ledger, choice backtest.Choice, minorPerUnit float64, path string) error {
+	if choice.Model == "" {
+		return fmt.Errorf("no model to write: %s", choice.Reason)
+	}
+	fitted, err := l.FitWhole(choice.Model, minorPerUnit)
+	if err != nil {
+		return fmt.Errorf("no model to write: %w", err)
+	}
+	text, err := control.JSON(control.Fitted(fitted, choice.Reason))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, text, 0o644); err != nil { //nolint:gosec // nothing in it is secret
+		return ops.Usage(err)
+	}
+	a.progress.Printf("model: %s, fitted to %s; \"perennial publish model --tenant TENANT %s\" brings it into force\n", path, dateOf(fitted.Until), path)
+	return nil
 }
 
 // backtested writes the report.
-func (a *app) backtested(d *backtestreport.Document, read *history.Purchases, f *backtestFlags) error {
+func (a *app) backtested(d *backtestreport.Document, f *backtestFlags) error {
 	if f.json {
 		text, err := json.MarshalIndent(d, "", "  ")
 		if err != nil {
@@ -112,17 +144,23 @@ func (a *app) backtested(d *backtestreport.Document, read *history.Purchases, f 
 		}
 		a.progress.Printf("page: %s\n", f.page)
 	}
-	if read.Rejected > 0 {
-		a.progress.Printf("%s lines were left out:\n", screen.Count(read.Rejected))
-		for _, reason := range read.Reasons {
-			a.progress.Printf("  %s\n", screen.Printable(reason.Error()))
-		}
-		if more := read.Rejected - int64(len(read.Reasons)); more > 0 {
-			a.progress.Printf("  and %s more\n", screen.Count(more))
-		}
-		if f.strict {
-			return errSaid
-		}
+	return nil
+}
+
+// leftOut tells which lines are no purchases.
+func (a *app) leftOut(read *history.Purchases, strict bool) error {
+	if read.Rejected == 0 {
+		return nil
+	}
+	a.progress.Printf("%s lines were left out:\n", screen.Count(read.Rejected))
+	for _, reason := range read.Reasons {
+		a.progress.Printf("  %s\n", screen.Printable(reason.Error()))
+	}
+	if more := read.Rejected - int64(len(read.Reasons)); more > 0 {
+		a.progress.Printf("  and %s more\n", screen.Count(more))
+	}
+	if strict {
+		return errSaid
 	}
 	return nil
 }

@@ -8,9 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 	"github.com/perennial-cltv/perennial/services/perennial/backtestreport"
 	"github.com/perennial-cltv/perennial/services/perennial/cdnow"
+	"github.com/perennial-cltv/perennial/services/perennial/control"
 )
 
 // backtestCDNOW are the arguments that the published figures belong to.
@@ -163,5 +166,40 @@ func TestBacktestOfBadFiles(t *testing.T) {
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) || strings.Contains(out+errs, "NaN (") {
 			t.Errorf("%v: exit code %d, want %d\n%s\n%s\nwant %q and %q", c.args, code, c.code, out, errs, c.out, c.errs)
 		}
+	}
+}
+
+// TestBacktestWritesAModel: what it writes can be published, and is the fit to the
+// whole file.
+func TestBacktestWritesAModel(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.json")
+	out, errs, code := command(t, backtestCDNOW(t, "--model", path)...)
+	if code != 0 || !strings.Contains(errs, "fitted to 1998-06-30") || !strings.Contains(out, "answer: Pareto/NBD") {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	p, err := control.Load(control.KindModel, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, ok := p.(*perennialv1.ModelPublished)
+	if !ok || model.ModelId != "pareto-nbd-1998-06-30" || model.Customers != cdnow.Customers || model.GammaGamma == nil ||
+		!model.TrainedTo.AsTime().Equal(time.Date(1998, 6, 30, 0, 0, 0, 0, time.UTC)) {
+		t.Fatalf("%+v", p)
+	}
+	control.SetNumber(model, 1)
+	if _, err := control.Publish("acme", model, time.Now()); err != nil {
+		t.Error(err)
+	}
+	// Of all 78 weeks, by this very fit: more of the same customers, so near the parameters of 39.
+	if r, s := model.ParetoNbd.R, model.ParetoNbd.S; math.Abs(r-.55) > .1 || math.Abs(s-.5) > .2 {
+		t.Errorf("%+v", model.ParetoNbd)
+	}
+
+	few := filepath.Join(t.TempDir(), "few.csv")
+	if err := os.WriteFile(few, []byte("c,d,a\na,2020-01-01,5\nb,2020-03-01,5\na,2021-01-01,5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code = command(t, "backtest", "--columns", "customer=c,at=d,amount=a", "--model", path, few); code != 1 || !strings.Contains(errs, "no model to write: no model is identified") {
+		t.Errorf("exit code %d\n%s", code, errs)
 	}
 }
