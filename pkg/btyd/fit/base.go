@@ -111,6 +111,14 @@ func newSample(base Base, until int32) (*sample, error) {
 	return s, nil
 }
 
+// most is the largest number of repeat transactions.
+func (s *sample) most() float64 {
+	if len(s.counts) == 0 {
+		return 0
+	}
+	return s.counts[len(s.counts)-1]
+}
+
 func (s *sample) summarise() {
 	transactions, weeks := 0.0, 0.0
 	for _, c := range s.cells {

@@ -111,12 +111,12 @@ type geometricTerms struct {
 	neverGone        bool
 }
 
-func (g geometric) terms(x, r, lnAlpha, a, b float64) geometricTerms {
+func (g geometric) terms(x, r, lnAlpha, a, b float64, ofR, ofB, ofAB *ladder) geometricTerms {
 	stays := x + g.first // chances to leave that were not taken, where he is alive
 	t := geometricTerms{shape: r + x, neverGone: stays == 0}
-	lnR, slopeR := rising(r, x)
-	lnB, slopeB := rising(b, stays)
-	lnAB, slopeAB := rising(a+b, stays)
+	lnR, slopeR := ofR.at(x)
+	lnB, slopeB := ofB.at(stays)
+	lnAB, slopeAB := ofAB.at(stays)
 	t.ln = lnR + r*lnAlpha + lnB - lnAB
 	t.byR = r * (slopeR + lnAlpha)
 	t.byA = -a * slopeAB
@@ -132,6 +132,8 @@ func (g geometric) terms(x, r, lnAlpha, a, b float64) geometricTerms {
 func (g geometric) sum(at, gradient []float64) float64 {
 	r, alpha, a, b := math.Exp(at[0]), math.Exp(at[1]), math.Exp(at[2]), math.Exp(at[3])
 	logs := g.s.ageLogs(alpha)
+	most := g.s.most()
+	ofR, ofB, ofAB := newLadder(r, most), newLadder(b, most+g.first), newLadder(a+b, most+g.first)
 	total, byR, byAlpha, byA, byB := 0.0, 0.0, 0.0, 0.0, 0.0
 	current := int32(-1)
 	var t geometricTerms
@@ -139,22 +141,23 @@ func (g geometric) sum(at, gradient []float64) float64 {
 		c := &g.s.cells[i]
 		if c.x != current {
 			current = c.x
-			t = g.terms(g.s.counts[c.x], r, at[1], a, b)
+			t = g.terms(g.s.counts[c.x], r, at[1], a, b, &ofR, &ofB, &ofAB)
 		}
 		// Two ways it can have come about; gone is the probability of the one in which he left.
 		lnT := logs.ln[c.age]
 		ln, gone := -t.shape*lnT, 0.0
 		meanLn, meanInverse := lnT, logs.inverse[c.age]
 		if !t.neverGone {
+			// What ln(1+e) loses of a small e is nothing beside the rest of ln L, and it costs half of log1p.
 			d := t.lnGone + t.shape*(lnT-logs.ln[c.last])
 			if d > 0 {
 				e := math.Exp(-d)
 				gone = 1 / (1 + e)
-				ln += d + math.Log1p(e)
+				ln += d + math.Log(1+e)
 			} else {
 				e := math.Exp(d)
 				gone = e / (1 + e)
-				ln += math.Log1p(e)
+				ln += math.Log(1 + e)
 			}
 			meanLn += gone * (logs.ln[c.last] - lnT)
 			meanInverse += gone * (logs.inverse[c.last] - meanInverse)
@@ -176,6 +179,7 @@ type steady struct{ s *sample }
 func (n steady) sum(at, gradient []float64) float64 {
 	r, alpha := math.Exp(at[0]), math.Exp(at[1])
 	logs := n.s.ageLogs(alpha)
+	ofR := newLadder(r, n.s.most())
 	total, byR, byAlpha := 0.0, 0.0, 0.0
 	current := int32(-1)
 	var x, lnR, slopeR float64
@@ -183,7 +187,7 @@ func (n steady) sum(at, gradient []float64) float64 {
 		if c.x != current {
 			current = c.x
 			x = n.s.counts[c.x]
-			lnR, slopeR = rising(r, x)
+			lnR, slopeR = ofR.at(x)
 		}
 		total += c.weight * (lnR + r*at[1] - (r+x)*logs.ln[c.age])
 		byR += c.weight * r * (slopeR + at[1] - logs.ln[c.age])

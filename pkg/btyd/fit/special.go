@@ -26,6 +26,31 @@ func rising(v, n float64) (ln, slope float64) {
 	return ln, slope
 }
 
+// ladder gives rising(v, n) for many whole n: from a table where they are small, which takes one logarithm for each
+// instead of some twenty.
+type ladder struct {
+	v     float64
+	steps risings
+}
+
+// longestLadder is the most steps of a table.
+const longestLadder = 512
+
+// newLadder is for n up to most.
+func newLadder(v, most float64) ladder {
+	if most > longestLadder {
+		return ladder{v: v}
+	}
+	return ladder{v, newRisings(v, int(most))}
+}
+
+func (l *ladder) at(n float64) (ln, slope float64) {
+	if l.steps.ln == nil {
+		return rising(l.v, n)
+	}
+	return l.steps.ln[int(n)], l.steps.slope[int(n)]
+}
+
 // risings are rising(v, n) for n = 0 … most, whole.
 type risings struct{ ln, slope []float64 }
 
