@@ -28,7 +28,7 @@ bad() { plant bad "$@"; }
 good() { plant good "$@"; }
 
 # What is imported below must be there, empty.
-for p in proto/perennial/v1 pkg/btyd pkg/btyd/fit pkg/cltv pkg/wire pkg/task pkg/stream pkg/store pkg/intake pkg/ops; do
+for p in proto/perennial/v1 pkg/btyd pkg/btyd/fit pkg/evaluate pkg/cltv pkg/wire pkg/task pkg/stream pkg/store pkg/intake pkg/ops; do
   mkdir -p "$tree/$p"
   printf '// Package %s is empty.\npackage %s\n' "$(basename $p)" "$(basename $p)" >"$tree/$p/doc.go"
 done
@@ -39,6 +39,14 @@ bad pkg/btyd x.go $root/pkg/ops
 bad pkg/btyd x.go $root/pkg/btyd/fit
 good pkg/btyd/fit x.go $root/pkg/btyd
 bad pkg/btyd/fit x.go $root/pkg/cltv
+
+good pkg/evaluate x.go math
+bad pkg/evaluate x.go $root/pkg/btyd
+bad pkg/evaluate x.go os
+good pkg/backtest x.go $root/pkg/btyd/fit
+good pkg/backtest x.go $root/pkg/evaluate
+bad pkg/backtest x.go $root/pkg/cltv
+bad pkg/backtest x.go os
 
 good pkg/cltv x.go sort
 bad pkg/cltv x.go $root/pkg/btyd/fit

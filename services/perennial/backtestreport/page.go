@@ -15,7 +15,7 @@ import (
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"count":   func(n int64) string { return screen.Count(n) },
+	"count":   screen.Count,
 	"cell":    cell,
 	"percent": percent,
 	"held":    held,

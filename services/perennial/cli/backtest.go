@@ -78,7 +78,7 @@ func (a *app) backtest(_ context.Context, file string, f *backtestFlags) error {
 	if err != nil {
 		return ops.Usage(err)
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }() // it was only read
 	var ledger backtest.Ledger
 	read, err := history.ReadPurchases(src, options, func(p history.Purchase) { ledger.Add(p.Customer, p.Day, p.Minor) })
 	if err != nil {

@@ -178,6 +178,7 @@ func unscaled(v parquet.Value) *big.Int {
 		return big.NewInt(int64(v.Int32()))
 	case parquet.Int64:
 		return big.NewInt(v.Int64())
+	default: // as bytes
 	}
 	bytes := v.ByteArray()
 	n := new(big.Int).SetBytes(bytes)

@@ -20,6 +20,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -142,20 +143,18 @@ func scores(out *tabwriter.Writer, base fit.Base) error {
 	return nil
 }
 
-// sink keeps what is computed from being optimised away.
-var sink float64
-
 func each(base fit.Base, passes int, score func(x, tx, age int) float64) (time.Duration, int) {
-	n := 0
+	n, sum := 0, 0.0
 	spent, _ := cpu(func() error {
 		for range passes {
 			for h := range base {
-				sink += score(int(h.X), int(h.Last-h.First), int(calibrationEnd-h.First))
+				sum += score(int(h.X), int(h.Last-h.First), int(calibrationEnd-h.First))
 				n++
 			}
 		}
 		return nil
 	})
+	runtime.KeepAlive(sum)
 	return spent, n
 }
 
