@@ -1,10 +1,12 @@
-// Command fits measures what fitting and scoring cost beside Python's lifetimes,
-// in one run and in turns, so that whatever else the machine does falls on both.
+// Command fits measures what fitting and scoring cost beside Python's lifetimes
+// and pymc-marketing, in one run and in turns, so that whatever else the machine
+// does falls on all.
 //
-//	go run ./test/bench/fits                      # our side alone
-//	go run ./test/bench/fits -python venv/bin/python   # beside lifetimes, where that has it
+//	go run ./test/bench/fits                                           # our side alone
+//	go run ./test/bench/fits -lifetimes PYTHON -pymc PYTHON -rounds 3  # beside Pythons that have them
 //
-// Everything is CPU time, of one process each.
+// Everything is CPU time, of one process each. A peer without a Python is not
+// compared, which the table says.
 package main
 
 import (
@@ -32,15 +34,31 @@ import (
 	"github.com/perennial-cltv/perennial/services/perennial/cdnow"
 )
 
-//go:embed lifetimes.py
-var script string
+// Scripts of the peers. Each reads customers and prints seconds by model.
+var (
+	//go:embed lifetimes.py
+	lifetimesScript string
+	//go:embed pymc.py
+	pymcScript string
+)
+
+// peer is another package that fits the same models.
+type peer struct {
+	name, script, python string
+	seconds              map[string][]time.Duration
+}
 
 func main() {
-	python := flag.String("python", "", "a Python that has lifetimes (pip install lifetimes); empty: not compared")
+	lifetimes := flag.String("lifetimes", "", "a Python that has lifetimes; empty: not compared")
+	pymc := flag.String("pymc", "", "a Python that has pymc-marketing; empty: not compared")
 	rounds := flag.Int("rounds", 7, "rounds of CDNOW, of which the median counts")
 	customers := flag.Int("customers", 1_000_000, "simulated customers of the grouped fit")
 	flag.Parse()
-	if err := run(context.Background(), *python, *rounds, *customers); err != nil {
+	peers := []*peer{
+		{"lifetimes", lifetimesScript, *lifetimes, map[string][]time.Duration{}},
+		{"pymc-marketing, MAP", pymcScript, *pymc, map[string][]time.Duration{}},
+	}
+	if err := run(context.Background(), peers, *rounds, *customers); err != nil {
 		fmt.Fprintln(os.Stderr, "fits:", err)
 		os.Exit(1)
 	}
@@ -49,12 +67,12 @@ func main() {
 // calibrationEnd is 1997-09-30 in days from 1970-01-01.
 const calibrationEnd = 10_134
 
-func run(ctx context.Context, python string, rounds, customers int) error {
+func run(ctx context.Context, peers []*peer, rounds, customers int) error {
 	base, err := cdnowBase()
 	if err != nil {
 		return err
 	}
-	ours, theirs := map[string][]time.Duration{}, map[string][]time.Duration{}
+	ours := map[string][]time.Duration{}
 	for range rounds {
 		for _, m := range models {
 			const repeat = 10 // a single fit is too short for the clock
@@ -71,35 +89,41 @@ func run(ctx context.Context, python string, rounds, customers int) error {
 			}
 			ours[m.name] = append(ours[m.name], spent/repeat)
 		}
-		if python == "" {
-			continue
-		}
-		seconds, err := lifetimes(ctx, python, base)
-		if err != nil {
-			return err
-		}
-		for name, s := range seconds {
-			theirs[name] = append(theirs[name], time.Duration(s*float64(time.Second)))
+		for _, p := range peers {
+			if p.python == "" {
+				continue
+			}
+			if err := p.fit(ctx, base); err != nil {
+				return err
+			}
 		}
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "CDNOW, CPU ms a fit\tours\tlifetimes\ttimes as fast\t")
+	fmt.Fprint(out, "CDNOW, CPU ms a fit\tours\t")
+	for _, p := range peers {
+		fmt.Fprintf(out, "%s\ttimes as fast\t", p.name)
+	}
+	fmt.Fprintln(out)
 	for _, m := range models {
 		mine := median(ours[m.name])
-		if other := theirs[m.name]; len(other) > 0 {
-			fmt.Fprintf(out, "%s\t%.2f\t%.1f\t%.1f\t\n", m.name, ms(mine), ms(median(other)), float64(median(other))/float64(mine))
-		} else {
-			fmt.Fprintf(out, "%s\t%.2f\tnot compared\t\t\n", m.name, ms(mine))
+		fmt.Fprintf(out, "%s\t%.2f\t", m.name, ms(mine))
+		for _, p := range peers {
+			if theirs := p.seconds[m.name]; len(theirs) > 0 {
+				fmt.Fprintf(out, "%.1f\t%.1f\t", ms(median(theirs)), float64(median(theirs))/float64(mine))
+			} else {
+				fmt.Fprint(out, "not compared\t\t")
+			}
 		}
+		fmt.Fprintln(out)
 	}
 	million := simulated(customers)
-	fmt.Fprintf(out, "%d customers in %d cells, CPU s a fit\t\t\t\t\n", customers, len(million))
+	fmt.Fprintf(out, "%d customers in %d cells, CPU s a fit\t\t\t\t\t\t\n", customers, len(million))
 	for _, m := range models {
 		spent, err := cpu(func() error { return m.fit(million, millionEnd) })
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s\t%.2f\t\t\t\n", m.name, spent.Seconds())
+		fmt.Fprintf(out, "%s\t%.2f\t\t\t\t\t\n", m.name, spent.Seconds())
 	}
 	if err := scores(out, base); err != nil {
 		return err
@@ -121,7 +145,7 @@ var models = []model{
 // scores times P(alive) and the whole score, with its interval, of CDNOW's
 // customers.
 func scores(out *tabwriter.Writer, base fit.Base) error {
-	fmt.Fprintln(out, "CDNOW's customers, CPU µs a score\tP(alive)\tvalue, interval\t\t")
+	fmt.Fprintln(out, "CDNOW's customers, CPU µs a score\tP(alive)\tvalue, interval\t\t\t\t")
 	spend := btyd.GammaGamma{P: 6.25, Q: 3.74, Gamma: 15.44}
 	for _, m := range []struct {
 		name  string
@@ -138,7 +162,7 @@ func scores(out *tabwriter.Writer, base fit.Base) error {
 		const passes = 300
 		alive, n := each(base, passes, func(x, tx, age int) float64 { return table.PAlive(x, tx, age) })
 		whole, _ := each(base, passes, func(x, tx, age int) float64 { return table.Score(x, tx, age, 35).ValueHigh })
-		fmt.Fprintf(out, "%s\t%.3f\t%.3f\t\t\n", m.name, alive.Seconds()*1e6/float64(n), whole.Seconds()*1e6/float64(n))
+		fmt.Fprintf(out, "%s\t%.3f\t%.3f\t\t\t\t\n", m.name, alive.Seconds()*1e6/float64(n), whole.Seconds()*1e6/float64(n))
 	}
 	return nil
 }
@@ -201,9 +225,8 @@ func simulated(customers int) fit.Base {
 	return base
 }
 
-// lifetimes fits the same customers in Python and answers the CPU seconds of each
-// model.
-func lifetimes(ctx context.Context, python string, base fit.Base) (map[string]float64, error) {
+// fit has the peer fit the same customers, and adds the CPU time of each model.
+func (p *peer) fit(ctx context.Context, base fit.Base) error {
 	var table bytes.Buffer
 	w := csv.NewWriter(&table)
 	for h, n := range base {
@@ -212,19 +235,22 @@ func lifetimes(ctx context.Context, python string, base fit.Base) (map[string]fl
 		}
 	}
 	w.Flush()
-	command := exec.CommandContext(ctx, python, "-W", "ignore", "-c", script)
+	command := exec.CommandContext(ctx, p.python, "-W", "ignore", "-c", p.script)
 	command.Stdin = &table
 	var said bytes.Buffer
 	command.Stderr = &said
 	text, err := command.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w\n%s", python, err, said.String())
+		return fmt.Errorf("%s: %w\n%s", p.name, err, said.String())
 	}
 	var seconds map[string]float64
 	if err := json.Unmarshal(text, &seconds); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s answered %q", python, text), err)
+		return errors.Join(fmt.Errorf("%s answered %q", p.name, text), err)
 	}
-	return seconds, nil
+	for name, s := range seconds {
+		p.seconds[name] = append(p.seconds[name], time.Duration(s*float64(time.Second)))
+	}
+	return nil
 }
 
 // cpu is the processor time that f takes of this process.
