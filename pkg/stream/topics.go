@@ -20,7 +20,8 @@ type PartitionsError struct {
 }
 
 func (e *PartitionsError) Error() string {
-	return fmt.Sprintf("topic %s has %d partitions, not %d", e.Topic, e.Have, e.Wanted)
+	return fmt.Sprintf("topic %s has %d partitions, not %d, and their number is for good: another would send customers to tasks that don't have their states",
+		e.Topic, e.Have, e.Wanted)
 }
 
 // CreateTopics makes the topics that don't exist, with the settings that their

@@ -39,6 +39,10 @@ func (f *fileFlags) options(kind history.Kind) (o history.Options, err error) {
 			errs = append(errs, err)
 		}
 	}
+	if f.columns == "" {
+		required, _ := history.FieldNames(kind)
+		return o, ops.Usagef("--columns is missing: FIELD=COLUMN,… for %s at least", strings.Join(required, ", "))
+	}
 	o.Columns, err = history.ParseColumns(kind, f.columns)
 	check(err)
 	if o.Currency = strings.ToUpper(f.currency); o.Currency != "" && len(o.Currency) != 3 {

@@ -86,8 +86,11 @@ func (f *importFlags) options(file string) (o importer.Options, err error) {
 	if err := checkTenant(f.tenant); err != nil {
 		return o, err
 	}
+	if f.kind == "" {
+		return o, ops.Usagef("--kind is missing: must be transactions or calls")
+	}
 	if f.file.currency == "" {
-		return o, ops.Usagef("--currency %q: must be an ISO 4217 code such as USD", "")
+		return o, ops.Usagef("--currency is missing: must be an ISO 4217 code such as USD")
 	}
 	kind, err := history.ParseKind(f.kind)
 	if err != nil {

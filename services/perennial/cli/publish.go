@@ -19,6 +19,9 @@ import (
 var tenantForm = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
 
 func checkTenant(tenant string) error {
+	if tenant == "" {
+		return ops.Usagef("--tenant is missing: whose it is, 1 to 63 of a-z, 0-9 and -")
+	}
 	if !tenantForm.MatchString(tenant) {
 		return ops.Usagef("--tenant %q: must be 1 to 63 of a-z, 0-9 and -", tenant)
 	}

@@ -31,6 +31,9 @@ func (a *app) tailCommand() *cobra.Command {
 With --json each line is one record in the JSON mapping of the schema: a
 CltvUpdate, or, where it has a "previousBand", a ChurnRisk.`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if count < 0 {
+				return ops.Usagef("--count %d: must not be negative", count)
+			}
 			client, done, err := a.kafkaWithTopics(c.Context())
 			if err != nil {
 				return err

@@ -49,10 +49,16 @@ func TestUsage(t *testing.T) {
 		{imports("--tenant", "t", "--currency", "USD", "--time-zone", "Moon/Base", good), "unknown time zone Moon/Base"},
 		{imports("--tenant", "t", "--currency", "USD", "--delimiter", "ab", good), `delimiter "ab"`},
 		{imports("--tenant", "t", "--currency", "USD"), "perennial import takes FILE"},
+		{imports("--tenant", "t", good), "--currency is missing"},
+		{imports("--currency", "USD", good), "--tenant is missing"},
+		{[]string{"import", "--tenant", "t", "--currency", "USD", "--columns", "customer=c,at=d,amount=a", good}, "--kind is missing"},
+		{[]string{"import", "--tenant", "t", "--currency", "USD", "--kind", "calls", good}, "--columns is missing: FIELD=COLUMN,… for customer, at, disposition"},
+		{[]string{"backtest", good}, "--columns is missing: FIELD=COLUMN,… for customer, at, amount"},
+		{[]string{"tail", "--count", "-1"}, "--count -1: must not be negative"},
 		{[]string{"import", "--kind", "orders", "--tenant", "t", "--currency", "USD", good}, `kind "orders": must be transactions or calls`},
 		{[]string{"publish", "policy", "--tenant", "t", policy}, "band_ppm"},
 		{[]string{"publish", "policy", "--tenant", "t", "nowhere.json"}, "nowhere.json"},
-		{[]string{"publish", "policy", policy}, `--tenant ""`},
+		{[]string{"publish", "policy", policy}, "--tenant is missing"},
 	} {
 		out, errs, code := command(t, c.args...)
 		if code != 2 || !strings.Contains(errs, c.want) || out != "" || strings.Count(errs, "\n") > 3 {
