@@ -129,6 +129,11 @@ func TestBacktestOfBadFiles(t *testing.T) {
 			row("a", 399-day, []string{"5.00", "-1", "NaN", "1e3", "7.001"}[day%5])
 		}
 	})
+	huge := file("huge.csv", func(row add) {
+		for day := range 400 {
+			row("a", day, "90000000000000000.00")
+		}
+	})
 	mixed := filepath.Join(dir, "mixed.csv")
 	if err := os.WriteFile(mixed, []byte("customer,date,amount,currency\na,2020-01-01,5,USD\na,2020-02-01,5,EUR\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -146,6 +151,7 @@ func TestBacktestOfBadFiles(t *testing.T) {
 		{[]string{singles}, 0, "too few customers who bought again: 0, at least 100", ""},
 		{[]string{singles}, 0, "no model says how much: ", ""},
 		{[]string{negative}, 2, "", `line 2: amount: "-5.00" is negative`},
+		{[]string{huge}, 2, "", "line 2: amount: 9000000000000000000 minor units are more than"},
 		{[]string{some}, 0, "1 customers", "320 lines were left out:\n  line 3: amount: "},
 		{[]string{"--strict", some}, 1, "", "and 315 more"},
 		{[]string{"--columns", "customer=customer,at=date,amount=amount,currency=currency", mixed}, 2, "", "currency: USD in line 2 and EUR in line 3 can't be added up"},

@@ -65,6 +65,9 @@ func ReadPurchases(src io.Reader, o Options, take func(Purchase)) (*Purchases, e
 			continue
 		}
 		event, err := layout.Event(rec, "")
+		if minor := event.GetOrder().GetAmount().GetMinor(); err == nil && minor > cltv.MaxAmountMinor {
+			err = fmt.Errorf("%s: %d minor units are more than the %d that one purchase may have", fieldAmount, minor, int64(cltv.MaxAmountMinor))
+		}
 		if err != nil {
 			if p.Rejected++; len(p.Reasons) < mostReasons {
 				p.Reasons = append(p.Reasons, fmt.Errorf("line %d: %w", rec.Line, err))
