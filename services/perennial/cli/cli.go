@@ -7,6 +7,7 @@
 //	import.go    files of history
 //	file.go      how a file is written
 //	publish.go   parameters
+//	model.go     the models that were published
 //	customer.go  one customer, explained
 //	tail.go      what comes out
 //	verify.go    sums against states
@@ -110,7 +111,7 @@ Exit codes: 0 done, 1 differences or failure, 2 wrong usage or bad input.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return ops.Usage(err) })
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "YAML file of settings")
 	root.PersistentFlags().StringArrayVar(&a.settings, "set", nil, "a setting, `PATH=VALUE`; may be repeated")
-	group(root, a.demoCommand(), a.runCommand(), a.topicsCommand(), a.importCommand(), a.publishCommand(),
+	group(root, a.demoCommand(), a.runCommand(), a.topicsCommand(), a.importCommand(), a.publishCommand(), a.modelCommand(),
 		a.customerCommand(), a.tailCommand(), a.verifyCommand(), a.dlqCommand(), a.backtestCommand(),
 		a.configCommand(), a.healthcheckCommand(), a.versionCommand())
 	return root
