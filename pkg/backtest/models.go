@@ -65,7 +65,7 @@ func explain(f fit.Finding) string {
 	case fit.ShortHistory:
 		return fmt.Sprintf("too short a history: %.0f days, at least %d are needed", f.Value, fit.LeastDays)
 	case fit.NoDropout:
-		return fmt.Sprintf("dropout not identified: that customers leave can't be told from this history (twice the gain in ln L is %.2f)", f.Value)
+		return fmt.Sprintf("dropout not identified: that customers leave can't be told from this history (twice the gain in ln L is %.2f)", max(0, f.Value))
 	case fit.NoMeanSpend:
 		return "the fitted spend has no finite mean"
 	case fit.AtBound:

@@ -149,7 +149,7 @@ func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 		}
 		m.Report, m.NotIdentified = &fitted, blocked(fitted.Findings)
 		for _, finding := range fitted.Findings {
-			if finding.Kind == fit.Flat {
+			if finding.Kind == fit.Flat && len(m.NotIdentified) == 0 {
 				m.Cautions = append(m.Cautions, explain(finding))
 			}
 		}
