@@ -224,6 +224,51 @@ func TestNothingIsMadeUp(t *testing.T) {
 	}
 }
 
+// TestClosedShop: where nothing was bought in the days on which models would be
+// compared, the answer says so, and is the likeliest model.
+func TestClosedShop(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 1))
+	l := new(backtest.Ledger)
+	for c := range 3000 {
+		first := int32(rng.IntN(365))
+		days := []int32{first}
+		for _, weeks := range (btyd.ParetoNBD{R: .8, Alpha: 8, S: .7, Beta: 30}).Simulate(rng, float64(1000-first)/7) {
+			days = append(days, first+int32(weeks*7))
+		}
+		for _, day := range days {
+			if day <= 610 || day > 640 {
+				l.Add(fmt.Sprint(c), day, 100)
+			}
+		}
+	}
+	r, err := backtest.Run(l, backtest.Window{Until: 640, HorizonDays: 30}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(r.Choice.Reason, "NaN") {
+		t.Errorf("the reason is %q", r.Choice.Reason)
+	}
+	usable := 0
+	for _, m := range r.Methods {
+		if !m.Baseline && len(m.NotIdentified) == 0 {
+			usable++
+			if chosen := method(t, r, r.Choice.Model); m.Report.LogLikelihood > chosen.Report.LogLikelihood {
+				t.Errorf("%s was chosen, %s is likelier", chosen.Name, m.Name)
+			}
+		}
+	}
+	if usable < 2 || !strings.Contains(r.Choice.Reason, "nothing was bought in them") {
+		t.Errorf("the reason is %q", r.Choice.Reason)
+	}
+	t.Logf("%d models are usable; %s: %s", usable, r.Choice.Model, r.Choice.Reason)
+
+	for _, w := range []backtest.Window{{Until: math.MaxInt32 - 100, HorizonDays: 200}, {Until: 300, HorizonDays: 0}, {Until: 300, HorizonDays: 1 << 30}} {
+		if _, err := backtest.Run(l, w, 100); err == nil {
+			t.Errorf("%+v has a result", w)
+		}
+	}
+}
+
 // TestSplit: the order of rows and equal days don't matter, and the cut is where it is said to be.
 func TestSplit(t *testing.T) {
 	rows := []struct {

@@ -16,9 +16,9 @@ const (
 )
 
 // choose answers which of the usable models the product would use: the one that,
-// fitted to the first two thirds of the past, put the customers of the last third
-// in the best order (normalised Gini), among those whose mean absolute error
-// there was within 5 % of the least. Order comes first because it decides whom to
+// fitted to all but the last part of the past (as long as the horizon, a third at
+// most), put the customers of that part in the best order (normalised Gini), among
+// those whose mean absolute error there was within 5 % of the least. Order comes first because it decides whom to
 // keep and whom to call; the bound on the error keeps the money right.
 // methods begin with the families.
 func (l *Ledger) choose(methods []Method, w Window) Choice {
@@ -44,7 +44,7 @@ func (l *Ledger) choose(methods []Method, w Window) Choice {
 	least := math.Inf(1)
 	for _, i := range usable {
 		trial := Trial{Model: methods[i].Name, MAE: math.NaN(), Gini: math.NaN()}
-		if model, report, err := families[i].fit(base, rehearsal.Until, fit.Options{}); err == nil && !math.IsNaN(report.LogLikelihood) {
+		if model, report, err := families[i].fit(base, rehearsal.Until, fit.Options{}); err == nil && len(blocked(report.Findings)) == 0 {
 			if p, err := predict(model, standIn, customers, rehearsal, 1); err == nil {
 				trial.MAE, trial.Gini = evaluate.ErrorsOf(p.expected, purchases).MAE, evaluate.OrderOf(p.expected, purchases).Gini
 				least = min(least, trial.MAE)
@@ -54,14 +54,22 @@ func (l *Ledger) choose(methods []Method, w Window) Choice {
 	}
 	best := -1
 	for i, t := range trials {
-		if t.MAE <= least*(1+rehearsalTolerance) && (best < 0 || t.Gini > trials[best].Gini) {
+		if !math.IsNaN(t.Gini) && t.MAE <= least*(1+rehearsalTolerance) && (best < 0 || t.Gini > trials[best].Gini) {
 			best = i
 		}
 	}
 	if best < 0 {
-		return Choice{Model: methods[usable[0]].Name, Trials: trials, Reason: "the past is too short to compare models on a part of it"}
+		likeliest := usable[0]
+		for _, i := range usable {
+			if methods[i].Report.LogLikelihood > methods[likeliest].Report.LogLikelihood {
+				likeliest = i
+			}
+		}
+		return Choice{Model: methods[likeliest].Name, Trials: trials, RehearsalDays: horizon, Reason: fmt.Sprintf(
+			"greatest ln L (%.1f); the last %d days of the past don't tell models apart, because nothing was bought in them or too little is known before",
+			methods[likeliest].Report.LogLikelihood, horizon)}
 	}
 	return Choice{Model: trials[best].Model, Trials: trials, RehearsalDays: horizon, Reason: fmt.Sprintf(
-		"best order (Gini %.3f) in the last %d days of the past, when fitted to what was before, with a mean absolute error within %.0f %% of the least",
+		"best order (Gini %.3f) in the last %d days of what was known, when fitted to what was before, with a mean absolute error within %.0f %% of the least",
 		trials[best].Gini, horizon, 100*rehearsalTolerance)}
 }

@@ -97,7 +97,12 @@ func spendOf(customers []Customer, minorPerUnit float64) (model btyd.GammaGamma,
 		return model, spend
 	}
 	spend.Report = &fitted.Report
-	spend.NotIdentified = blocked(fitted.Findings)
+	// How many customers there are beside those who bought again says nothing of spend.
+	findings := slices.DeleteFunc(slices.Clone(fitted.Findings), func(f fit.Finding) bool { return f.Kind == fit.FewCustomers || f.Kind == fit.FewRepeaters })
+	spend.NotIdentified = blocked(findings)
+	if n := fitted.Report.Customers; n < fit.LeastRepeaters {
+		spend.NotIdentified = append(spend.NotIdentified, fmt.Sprintf("too few customers who bought again and paid: %d, at least %d are needed", n, fit.LeastRepeaters))
+	}
 	if r := fitted.SpendCorrelation; math.Abs(r) > MaxSpendCorrelation {
 		spend.NotIdentified = append(spend.NotIdentified,
 			fmt.Sprintf("independence violated: how often and how much customers buy have a correlation of %.2f, at most ±%.1f is supposed", r, MaxSpendCorrelation))
@@ -113,7 +118,7 @@ type prediction struct {
 	expected, alive, buys      []float64
 	least, most                []float64 // purchases that the interval holds
 	money, moneyLow, moneyHigh []float64
-	mass                       float64   // mean probability that the intervals have by the model
+	mass, moneyMass            float64   // mean probability that the intervals have by the model
 	distribution               []float64 // as in Result
 }
 
@@ -139,11 +144,26 @@ func predict(model btyd.PurchaseModel, spend btyd.GammaGamma, customers []Custom
 		}
 		p.least, p.most = append(p.least, n.least), append(p.most, n.most)
 		p.mass += n.mass / float64(len(customers))
+		p.moneyMass += moneyMass(1-s.PBuysHorizon) / float64(len(customers))
 		for k, probability := range n.distribution {
 			p.distribution[k] += probability
 		}
 	}
 	return p, nil
+}
+
+// moneyMass is the probability that the interval of a customer's money has, who
+// buys nothing with a probability: it begins at 0 where more than a tenth pay
+// nothing, and is 0 alone where nine tenths do.
+func moneyMass(nothing float64) float64 {
+	const tail = (1 - Level) / 2
+	switch {
+	case nothing >= 1-tail:
+		return nothing
+	case nothing >= tail:
+		return 1 - tail
+	}
+	return Level
 }
 
 // counts is what a model says of the number of a customer's purchases.

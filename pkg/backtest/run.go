@@ -64,8 +64,8 @@ type Judgement struct {
 
 // Interval compares how much of what came an interval was to hold with how much it held.
 type Interval struct {
-	// Expected is the mean probability that the model gives to the interval: Level, or more where numbers are whole. For
-	// money it is Level, and more is held of customers who may well pay nothing, whose interval begins at 0.
+	// Expected is the mean probability that the model gives to the interval: Level, or more, because numbers are whole and
+	// many customers pay nothing.
 	Expected, Covered float64
 }
 
@@ -108,6 +108,9 @@ func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 	first, _, ok := l.Span()
 	if !ok {
 		return nil, fmt.Errorf("there is no purchase")
+	}
+	if err := w.validate(first); err != nil {
+		return nil, err
 	}
 	customers, later := l.Split(w)
 	if len(customers) == 0 {
@@ -179,7 +182,7 @@ func (m *Method) judge(r *Result, model btyd.PurchaseModel, spend btyd.GammaGamm
 	m.PurchaseInterval = &Interval{Expected: p.mass, Covered: evaluate.Coverage(p.least, p.most, purchases)}
 	if len(r.Spend.NotIdentified) == 0 {
 		m.Money = judged(p.money, money)
-		m.MoneyInterval = &Interval{Expected: Level, Covered: evaluate.Coverage(p.moneyLow, p.moneyHigh, money)}
+		m.MoneyInterval = &Interval{Expected: p.moneyMass, Covered: evaluate.Coverage(p.moneyLow, p.moneyHigh, money)}
 	}
 	m.Tracking = tracking(expectedRepeats(model, customers, r.Steps), r.ActualRepeats, r.Steps, r.Window)
 	m.Distribution = p.distribution

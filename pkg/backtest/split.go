@@ -1,6 +1,8 @@
 package backtest
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -13,6 +15,23 @@ type Window struct {
 	Until int32
 	// HorizonDays is how many days after that are predicted.
 	HorizonDays int32
+}
+
+// LongestHorizon is a century, days.
+const LongestHorizon = 36_525
+
+// validate refuses windows whose days can't be counted.
+func (w Window) validate(first int32) error {
+	const farthest = 1 << 30
+	switch {
+	case w.HorizonDays < 1 || w.HorizonDays > LongestHorizon:
+		return fmt.Errorf("a horizon of %d days: 1 to %d can be predicted", w.HorizonDays, LongestHorizon)
+	case first < -farthest || w.Until > farthest || int64(w.Until)-int64(first) > farthest:
+		return fmt.Errorf("days %d to %d are too far from each other or from day 0", first, w.Until)
+	case w.Until < first:
+		return errors.New("no customer bought before the horizon begins")
+	}
+	return nil
 }
 
 // Customer is one customer at the cut.

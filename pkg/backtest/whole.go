@@ -13,8 +13,9 @@ import (
 // Fitted is a model that was fitted to all of a history, to be published.
 type Fitted struct {
 	Purchases btyd.PurchaseModel
-	// Spend is nil where how much customers pay isn't identified.
-	Spend *btyd.GammaGamma
+	// Spend is nil where how much customers pay isn't identified, for the reasons in SpendNotIdentified.
+	Spend              *btyd.GammaGamma
+	SpendNotIdentified []string
 	// Until is the last day of the history.
 	Until                int32
 	Customers, Repeaters int64
@@ -40,7 +41,8 @@ func (l *Ledger) FitWhole(name string, minorPerUnit float64) (*Fitted, error) {
 		return nil, fmt.Errorf("%s on the whole history: %s", name, strings.Join(reasons, "; "))
 	}
 	f := &Fitted{Purchases: model, Until: last, Customers: report.Customers, Repeaters: report.Repeaters}
-	if spend, about := spendOf(customers, minorPerUnit); len(about.NotIdentified) == 0 {
+	spend, about := spendOf(customers, minorPerUnit)
+	if f.SpendNotIdentified = about.NotIdentified; len(f.SpendNotIdentified) == 0 {
 		f.Spend = &spend
 	}
 	return f, nil

@@ -45,6 +45,14 @@ func TestOrder(t *testing.T) {
 	near(t, "Spearman of a constant", o.Spearman, math.NaN())
 	near(t, "Gini of a constant", o.Gini, 0)
 	near(t, "hits of a constant: 2 of 10 by lot", o.TopHitRate, .2)
+	few, perfect := make([]float64, 1000), make([]float64, 1000)
+	for i := range few {
+		perfect[i] = float64(1000 - i)
+		if i < 100 {
+			few[i] = 1
+		}
+	}
+	near(t, "hits of a perfect order where few bought", evaluate.OrderOf(perfect, few).TopHitRate, 1)
 	// Ranks 1 2.5 2.5 4 against 4 3 2 1, by hand: −3·√2/… = −.9486832980505138.
 	near(t, "Spearman with a tie", evaluate.OrderOf([]float64{4, 2, 2, 1}, []float64{1, 2, 3, 4}).Spearman, -.9486832980505138)
 }

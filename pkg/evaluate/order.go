@@ -9,13 +9,14 @@ import (
 // Order is how well scores put customers in order: all that is needed to decide
 // whom to call first. Scores may have any unit.
 type Order struct {
-	// Spearman is the correlation of ranks, ties sharing their mean rank.
+	// Spearman is the correlation of ranks, ties sharing their mean rank. Where many have the same, as who bought nothing
+	// has, scores that tell them apart stay below 1 however good they are.
 	Spearman float64
 	// Gini is the area between the Lorenz curve of what happened, customers in the order of the scores, and the diagonal,
 	// divided by that of the best order: 1 is perfect, 0 is chance. Customers with one score count as if mixed.
 	Gini float64
-	// TopHitRate is the share of the truly best fifth that is among the fifth with the highest scores; where a score or a
-	// value is shared across the border, the expected share if ties are drawn by lot.
+	// TopHitRate is how much of the truly best fifth is among the fifth with the highest scores, of the most that any order
+	// could have of it; where a score or a value is shared across the border, ties are drawn by lot.
 	TopHitRate float64
 }
 
@@ -92,12 +93,21 @@ func lorenz(scores, actual []float64) float64 {
 
 // topHitRate shares the places of a tie at the border of the best k equally.
 func topHitRate(scores, actual []float64, k int) float64 {
+	if len(scores) == 0 {
+		return math.NaN()
+	}
 	chosen, best := topShares(scores, k), topShares(actual, k)
 	hits := 0.0
 	for i := range chosen {
 		hits += chosen[i] * best[i]
 	}
-	return hits / float64(k)
+	// Where many are equally good, no order can have all of the best.
+	slices.SortFunc(best, func(a, b float64) int { return cmp.Compare(b, a) })
+	most := 0.0
+	for _, share := range best[:k] {
+		most += share
+	}
+	return hits / most
 }
 
 // topShares is each customer's chance to be among the k highest.

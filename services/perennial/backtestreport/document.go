@@ -43,8 +43,9 @@ type Source struct {
 	File, Layout string
 	// Rows are its purchases, Rejected the lines that are none.
 	Rows, Rejected int64
-	// Currency of all amounts; empty where the file doesn't say.
+	// Currency of all amounts; empty where the file doesn't say. It has Decimals.
 	Currency string
+	Decimals int
 }
 
 // Document is a report.
@@ -65,8 +66,9 @@ type Document struct {
 	ActualRepeats []Number    `json:"actualRepeats"`
 	Distribution  []Number    `json:"distribution"`
 
-	steps []int32
-	until int32
+	steps    []int32
+	until    int32
+	decimals int
 }
 
 // Calibration is the past: what the models knew.
@@ -205,7 +207,7 @@ func New(r *backtest.Result, source Source, unit Unit) *Document {
 		Answer:        Answer{Model: r.Choice.Model, Reason: r.Choice.Reason, RehearsalDays: r.Choice.RehearsalDays},
 		Spend:         Spend{Name: "Gamma–Gamma", NotIdentified: r.Spend.NotIdentified, WithoutMoney: r.Spend.WithoutMoney},
 		ActualRepeats: numbers(r.ActualRepeats), Distribution: numbers(r.Distribution),
-		steps: r.Steps, until: r.Window.Until,
+		steps: r.Steps, until: r.Window.Until, decimals: source.Decimals,
 	}
 	for _, t := range r.Choice.Trials {
 		d.Answer.Trials = append(d.Answer.Trials, Trial{t.Model, Number(t.MAE), Number(t.Gini)})

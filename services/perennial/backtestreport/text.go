@@ -67,7 +67,7 @@ func (d *Document) table(of func(*Method) *Judgement, probabilities bool) screen
 	t := screen.Table{Columns: []screen.Column{
 		{Title: "method"}, {Title: "bias %", Right: true}, {Title: "MAE", Right: true}, {Title: "RMSE", Right: true, Drop: 3},
 		{Title: "Spearman", Right: true}, {Title: "Gini", Right: true}, {Title: "decile MAPE %", Right: true, Drop: 4},
-		{Title: "top 20 % hit", Right: true, Drop: 2}, {Title: "80 % interval held", Right: true, Drop: 5},
+		{Title: "top 20 % hit", Right: true, Drop: 2}, {Title: "80 % interval held (has)", Right: true, Drop: 5},
 	}}
 	if probabilities {
 		t.Columns = append(t.Columns, screen.Column{Title: "Brier", Right: true, Drop: 6}, screen.Column{Title: "cal. error", Right: true, Drop: 7})
@@ -128,12 +128,19 @@ func held(i *Interval) string {
 	if i == nil {
 		return none
 	}
-	return percent(&i.Covered)
+	return fmt.Sprintf("%s (%s)", percent(&i.Covered), percent(&i.Expected))
 }
 
 // money writes an amount in units of money.
 func (d *Document) money(v float64) string {
-	text := screen.Money(int64(math.Round(v*100)), 2)
+	minor := v
+	for range d.decimals {
+		minor *= 10
+	}
+	if !(math.Abs(minor) < 1<<62) {
+		return none
+	}
+	text := screen.Money(int64(math.Round(minor)), d.decimals)
 	if d.Currency != "" {
 		text += " " + d.Currency
 	}

@@ -46,8 +46,9 @@ file is written is found out and said. Purchases of one day are one, amounts
 are added up. A line that isn't a purchase, such as a negative amount, is left
 out and counted.
 
-The answer is the model that Perennial would have used, chosen on the last third
-of what was known, without a look at what came. A model that the history doesn't
+The answer is the model that Perennial would have used, chosen on the last part of
+what was known (as long as the horizon, a third at most), without a look at what
+came. A model that the history doesn't
 identify says why instead of predicting. With --model the answer is also fitted
 to the whole file and written for "perennial publish model".`,
 		RunE: func(c *cobra.Command, args []string) error { return a.backtest(c.Context(), args[0], &f) },
@@ -92,23 +93,25 @@ func (a *app) backtest(_ context.Context, file string, f *backtestFlags) error {
 	if err != nil {
 		return ops.Usagef("%s: %w", file, err)
 	}
-	source := backtestreport.Source{File: file, Layout: filepath.Base(file) + ": " + read.Layout.String(), Rows: read.Taken, Rejected: read.Rejected}
+	source := backtestreport.Source{File: file, Layout: filepath.Base(file) + ": " + read.Layout.String(), Rows: read.Taken, Rejected: read.Rejected, Decimals: read.Decimals}
 	if read.Currency != history.NoCurrency {
 		source.Currency = read.Currency
 	}
 	if err := a.backtested(backtestreport.New(result, source, unit), f); err != nil {
 		return err
 	}
+	strict := a.leftOut(read, f.strict)
 	if f.model != "" {
-		if err := a.writeModel(&ledger, result.Choice, read.MinorPerUnit, f.model); err != nil {
+		if err := a.writeModel(&ledger, result, read.MinorPerUnit, f.model); err != nil {
 			return err
 		}
 	}
-	return a.leftOut(read, f.strict)
+	return strict
 }
 
 // writeModel writes the answer, fitted to the whole file.
-func (a *app) writeModel(l *backtest.Ledger, choice backtest.Choice, minorPerUnit float64, path string) error {
+func (a *app) writeModel(l *backtest.Ledger, r *backtest.Result, minorPerUnit float64, path string) error {
+	choice := r.Choice
 	if choice.Model == "" {
 		return fmt.Errorf("no model to write: %s", choice.Reason)
 	}
@@ -116,7 +119,8 @@ func (a *app) writeModel(l *backtest.Ledger, choice backtest.Choice, minorPerUni
 	if err != nil {
 		return fmt.Errorf("no model to write: %w", err)
 	}
-	text, err := control.JSON(control.Fitted(fitted, choice.Reason))
+	reason := fmt.Sprintf("backtest cut at %s: %s", dateOf(r.Window.Until), choice.Reason)
+	text, err := control.JSON(control.Fitted(fitted, reason))
 	if err != nil {
 		return err
 	}
@@ -124,6 +128,9 @@ func (a *app) writeModel(l *backtest.Ledger, choice backtest.Choice, minorPerUni
 		return ops.Usage(err)
 	}
 	a.progress.Printf("model: %s, fitted to %s; \"perennial publish model --tenant TENANT %s\" brings it into force\n", path, dateOf(fitted.Until), path)
+	for _, reason := range fitted.SpendNotIdentified {
+		a.progress.Printf("  without a model of how much customers pay: %s; a customer's own mean will be taken\n", reason)
+	}
 	return nil
 }
 
@@ -215,8 +222,8 @@ func (f *backtestFlags) window(l *backtest.Ledger) (w backtest.Window, err error
 	return w, nil
 }
 
-// longestHorizon is a century, days.
-const longestHorizon = 36_525
+// longestHorizon is the most days that are predicted.
+const longestHorizon = backtest.LongestHorizon
 
 func dayNamed(flag, text string) (int32, error) {
 	at, err := time.Parse(time.DateOnly, text)

@@ -108,7 +108,10 @@ func flatColumns(schema *parquet.Schema) ([]parquetColumn, error) {
 		if !ok || leaf.MaxRepetitionLevel > 0 {
 			return nil, fmt.Errorf("column %q: is a list; only tables of single values are read", strings.Join(path, "."))
 		}
-		text := textOf(leaf.Node.Type())
+		text, err := textOf(leaf.Node.Type())
+		if err != nil {
+			return nil, fmt.Errorf("column %q: %w", strings.Join(path, "."), err)
+		}
 		columns = append(columns, parquetColumn{strings.Join(path, "."), func(v parquet.Value) string {
 			if v.IsNull() {
 				return ""
@@ -121,13 +124,13 @@ func flatColumns(schema *parquet.Schema) ([]parquetColumn, error) {
 
 // textOf writes values of a type as a CSV file would have them: dates by ISO 8601,
 // decimal numbers without an exponent.
-func textOf(t parquet.Type) func(parquet.Value) string {
+func textOf(t parquet.Type) (func(parquet.Value) string, error) {
 	if logical := t.LogicalType(); logical != nil {
 		switch kind := logical.Value.(type) {
 		case *format.DateType:
 			return func(v parquet.Value) string {
 				return time.Unix(int64(v.Int32())*86_400, 0).UTC().Format(time.DateOnly)
-			}
+			}, nil
 		case *format.TimestampType:
 			unit := time.Second
 			if kind.Unit.Value != nil {
@@ -144,31 +147,54 @@ func textOf(t parquet.Type) func(parquet.Value) string {
 					seconds--
 				}
 				return time.Unix(seconds, 0).UTC().Format(form)
-			}
+			}, nil
 		case *format.DecimalType:
-			return func(v parquet.Value) string { return decimalText(unscaled(v), int(kind.Scale)) }
+			if kind.Scale < 0 || kind.Scale > mostDecimals {
+				return nil, fmt.Errorf("is decimal with scale %d; 0 to %d are read", kind.Scale, mostDecimals)
+			}
+			return func(v parquet.Value) string { return decimalText(unscaled(v), int(kind.Scale)) }, nil
+		case *format.IntType:
+			if !kind.IsSigned && t.Kind() == parquet.Int32 {
+				return func(v parquet.Value) string { return strconv.FormatUint(uint64(v.Uint32()), 10) }, nil
+			} else if !kind.IsSigned {
+				return func(v parquet.Value) string { return strconv.FormatUint(v.Uint64(), 10) }, nil
+			}
+		case *format.StringType, *format.EnumType, *format.JsonType:
+			return func(v parquet.Value) string { return string(v.ByteArray()) }, nil
+		default:
+			return nil, fmt.Errorf("is %s, which isn't read", logical.Value)
 		}
 	}
 	switch t.Kind() {
-	case parquet.Float, parquet.Double:
+	case parquet.Float:
+		return func(v parquet.Value) string { return strconv.FormatFloat(float64(v.Float()), 'f', -1, 32) }, nil
+	case parquet.Double:
 		return func(v parquet.Value) string {
-			f := v.Double()
-			if t.Kind() == parquet.Float {
-				f = float64(v.Float())
-			}
-			// What binary fractions add to a decimal amount is far below a millionth.
-			text := strconv.FormatFloat(f, 'f', 6, 64)
+			// What sums of binary fractions add to a decimal amount is far below a millionth.
+			text := strconv.FormatFloat(v.Double(), 'f', 6, 64)
 			if strings.Contains(text, ".") {
 				text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
 			}
 			return text
-		}
-	case parquet.ByteArray, parquet.FixedLenByteArray:
-		return func(v parquet.Value) string { return string(v.ByteArray()) }
+		}, nil
+	case parquet.ByteArray: // older writers don't say that it is text
+		return func(v parquet.Value) string { return strings.ToValidUTF8(string(v.ByteArray()), "\uFFFD") }, nil
+	case parquet.Int96: // how Hive, Impala and older Sparks write timestamps: nanoseconds of a Julian day
+		return func(v parquet.Value) string {
+			n := v.Int96()
+			const julianEpoch = 2_440_588 // 1970-01-01
+			nanoseconds := int64(n[1])<<32 | int64(n[0])
+			return time.Unix((int64(n[2])-julianEpoch)*86_400, nanoseconds).UTC().Format("2006-01-02T15:04:05")
+		}, nil
+	case parquet.FixedLenByteArray:
+		return nil, errors.New("is of bytes that aren't said to be text")
 	default:
-		return parquet.Value.String
+		return parquet.Value.String, nil
 	}
 }
+
+// mostDecimals is the most that a decimal of 16 bytes can have.
+const mostDecimals = 38
 
 // unscaled is the integer of a decimal: big-endian two's complement where it is
 // kept as bytes.

@@ -23,6 +23,8 @@ type sold struct {
 	Binary   float64   `parquet:"binary"`
 	Number   int64     `parquet:"number"`
 	Note     *string   `parquet:"note,optional"`
+	Single   float32   `parquet:"single"`
+	Unsigned uint64    `parquet:"unsigned"`
 }
 
 func parquetFile(t *testing.T, write func(io.Writer) error) string {
@@ -41,8 +43,8 @@ func parquetFile(t *testing.T, write func(io.Writer) error) string {
 func TestParquet(t *testing.T) {
 	note := `says "hi", twice`
 	rows := []sold{
-		{"c-1", 10_134, time.Date(1997, 9, 30, 23, 59, 59, 999_000_000, time.UTC), 123_456, 19.9, 7, &note},
-		{"c-2", -1, time.Date(1969, 12, 31, 23, 59, 59, 500_000_000, time.UTC), -5, 0.1 + 0.2, -7, nil},
+		{"c-1", 10_134, time.Date(1997, 9, 30, 23, 59, 59, 999_000_000, time.UTC), 123_456, 19.9, 7, &note, 1234.56, 1 << 63},
+		{"c-2", -1, time.Date(1969, 12, 31, 23, 59, 59, 500_000_000, time.UTC), -5, 0.1 + 0.2, -7, nil, 99.99, 0},
 	}
 	path := parquetFile(t, func(w io.Writer) error { return parquet.Write(w, rows) })
 	f, err := history.Open(path)
@@ -51,9 +53,9 @@ func TestParquet(t *testing.T) {
 	}
 	defer f.Close()
 	got, err := io.ReadAll(f)
-	want := `customer,day,at,exact,binary,number,note
-c-1,1997-09-30,1997-09-30T23:59:59Z,1234.56,19.9,7,"says ""hi"", twice"
-c-2,1969-12-31,1969-12-31T23:59:59Z,-0.05,0.3,-7,
+	want := `customer,day,at,exact,binary,number,note,single,unsigned
+c-1,1997-09-30,1997-09-30T23:59:59Z,1234.56,19.9,7,"says ""hi"", twice",1234.56,9223372036854775808
+c-2,1969-12-31,1969-12-31T23:59:59Z,-0.05,0.3,-7,,99.99,0
 `
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
@@ -118,6 +120,17 @@ func TestDamagedParquet(t *testing.T) {
 		flipped := bytes.Clone(whole)
 		flipped[at] ^= 0x5a
 		_ = read(flipped) // an error or other values, and no panic
+	}
+	type uuid struct {
+		ID [16]byte `parquet:"id,uuid"`
+	}
+	u, err := history.Open(parquetFile(t, func(w io.Writer) error { return parquet.Write(w, make([]uuid, 1)) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	if _, err := io.ReadAll(u); err == nil || !strings.Contains(err.Error(), `column "id": is UUID, which isn't read`) {
+		t.Errorf("a UUID: %v", err)
 	}
 	type list struct {
 		Items []string `parquet:"items,list"`

@@ -24,9 +24,10 @@ type Purchase struct {
 // Purchases is what was found out about a file of transactions beside them.
 type Purchases struct {
 	Layout *Layout
-	// Currency of all amounts, NoCurrency where neither the file nor anyone says. MinorPerUnit is how many minor units its
-	// unit has.
+	// Currency of all amounts, NoCurrency where neither the file nor anyone says. It has Decimals, and so MinorPerUnit minor
+	// units.
 	Currency     string
+	Decimals     int
 	MinorPerUnit float64
 	// Taken lines are purchases, Rejected are none; Reasons are the first few, with their line.
 	Taken, Rejected int64
@@ -91,8 +92,8 @@ func ReadPurchases(src io.Reader, o Options, take func(Purchase)) (*Purchases, e
 	if p.Taken == 0 {
 		return nil, errors.Join(append([]error{errors.New("no line is a purchase")}, p.Reasons...)...)
 	}
-	p.MinorPerUnit = 1
-	for range cltv.MinorDigits(p.Currency) {
+	p.Decimals, p.MinorPerUnit = cltv.MinorDigits(p.Currency), 1
+	for range p.Decimals {
 		p.MinorPerUnit *= 10
 	}
 	return p, nil
