@@ -55,6 +55,17 @@ func blocked(findings []fit.Finding) []string {
 	return out
 }
 
+// cautions are what a fit leaves open that is used all the same.
+func cautions(findings []fit.Finding, notIdentified []string) []string {
+	var out []string
+	for _, f := range findings {
+		if f.Kind == fit.Flat && len(notIdentified) == 0 {
+			out = append(out, explain(f))
+		}
+	}
+	return out
+}
+
 // explain says what a finding means.
 func explain(f fit.Finding) string {
 	switch f.Kind {
@@ -107,6 +118,7 @@ func spendOf(customers []Customer, minorPerUnit float64) (model btyd.GammaGamma,
 		spend.NotIdentified = append(spend.NotIdentified,
 			fmt.Sprintf("independence violated: how often and how much customers buy have a correlation of %.2f, at most ±%.1f is supposed", r, MaxSpendCorrelation))
 	}
+	spend.Cautions = cautions(fitted.Findings, spend.NotIdentified)
 	return fitted.Model, spend
 }
 

@@ -79,8 +79,9 @@ type Tracking struct {
 
 // Spend is the fit of the spend model.
 type Spend struct {
-	Report        *fit.Report
-	NotIdentified []string
+	Report *fit.Report
+	// NotIdentified and Cautions are as those of a Method.
+	NotIdentified, Cautions []string
 	// WithoutMoney are repeaters whose repeat transactions add up to nothing: they are left out of the fit.
 	WithoutMoney int
 }
@@ -151,11 +152,7 @@ func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 			continue
 		}
 		m.Report, m.NotIdentified = &fitted, blocked(fitted.Findings)
-		for _, finding := range fitted.Findings {
-			if finding.Kind == fit.Flat && len(m.NotIdentified) == 0 {
-				m.Cautions = append(m.Cautions, explain(finding))
-			}
-		}
+		m.Cautions = cautions(fitted.Findings, m.NotIdentified)
 		if len(m.NotIdentified) == 0 {
 			if err := m.judge(r, model, spend, customers, purchases, money, happened, minorPerUnit); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.name, err)

@@ -16,6 +16,8 @@ type Fitted struct {
 	// Spend is nil where how much customers pay isn't identified, for the reasons in SpendNotIdentified.
 	Spend              *btyd.GammaGamma
 	SpendNotIdentified []string
+	// Cautions are what the history leaves open of either.
+	Cautions []string
 	// Until is the last day of the history.
 	Until                int32
 	Customers, Repeaters int64
@@ -42,6 +44,7 @@ func (l *Ledger) FitWhole(name string, minorPerUnit float64) (*Fitted, error) {
 	}
 	f := &Fitted{Purchases: model, Until: last, Customers: report.Customers, Repeaters: report.Repeaters}
 	spend, about := spendOf(customers, minorPerUnit)
+	f.Cautions = append(cautions(report.Findings, nil), about.Cautions...)
 	if f.SpendNotIdentified = about.NotIdentified; len(f.SpendNotIdentified) == 0 {
 		f.Spend = &spend
 	}

@@ -53,6 +53,8 @@ func TestOrder(t *testing.T) {
 		}
 	}
 	near(t, "hits of a perfect order where few bought", evaluate.OrderOf(perfect, few).TopHitRate, 1)
+	near(t, "hits of a constant where few bought", evaluate.OrderOf(make([]float64, 1000), few).TopHitRate, .2)
+	near(t, "hits where nobody bought", evaluate.OrderOf(perfect, make([]float64, 1000)).TopHitRate, math.NaN())
 	// Ranks 1 2.5 2.5 4 against 4 3 2 1, by hand: −3·√2/… = −.9486832980505138.
 	near(t, "Spearman with a tie", evaluate.OrderOf([]float64{4, 2, 2, 1}, []float64{1, 2, 3, 4}).Spearman, -.9486832980505138)
 }

@@ -15,8 +15,8 @@ type Order struct {
 	// Gini is the area between the Lorenz curve of what happened, customers in the order of the scores, and the diagonal,
 	// divided by that of the best order: 1 is perfect, 0 is chance. Customers with one score count as if mixed.
 	Gini float64
-	// TopHitRate is how much of the truly best fifth is among the fifth with the highest scores, of the most that any order
-	// could have of it; where a score or a value is shared across the border, ties are drawn by lot.
+	// TopHitRate is how much of the truly best fifth, to whom anything came, is among the fifth with the highest scores; where
+	// a score or a value is shared across the border, by lot. By chance it is a fifth; NaN where nothing came.
 	TopHitRate float64
 }
 
@@ -91,23 +91,21 @@ func lorenz(scores, actual []float64) float64 {
 	return 0
 }
 
-// topHitRate shares the places of a tie at the border of the best k equally.
+// topHitRate shares the places of a tie at the border of the best k equally. To
+// whom nothing came is none of the best, though they may be fewer then.
 func topHitRate(scores, actual []float64, k int) float64 {
 	if len(scores) == 0 {
 		return math.NaN()
 	}
 	chosen, best := topShares(scores, k), topShares(actual, k)
-	hits := 0.0
+	hits, all := 0.0, 0.0
 	for i := range chosen {
-		hits += chosen[i] * best[i]
+		if actual[i] > 0 {
+			hits += chosen[i] * best[i]
+			all += best[i]
+		}
 	}
-	// Where many are equally good, no order can have all of the best.
-	slices.SortFunc(best, func(a, b float64) int { return cmp.Compare(b, a) })
-	most := 0.0
-	for _, share := range best[:k] {
-		most += share
-	}
-	return hits / most
+	return hits / all
 }
 
 // topShares is each customer's chance to be among the k highest.

@@ -187,6 +187,7 @@ type Tracking struct {
 type Spend struct {
 	Name          string   `json:"name"`
 	NotIdentified []string `json:"notIdentified,omitempty"`
+	Cautions      []string `json:"cautions,omitempty"`
 	Fit           *Fit     `json:"fit,omitempty"`
 	Correlation   *Number  `json:"correlation,omitempty"`
 	WithoutMoney  int      `json:"repeatersWithoutMoney,omitempty"`
@@ -205,7 +206,7 @@ func New(r *backtest.Result, source Source, unit Unit) *Document {
 			Transactions: r.HorizonTransactions, Money: Number(r.HorizonMoney),
 		},
 		Answer:        Answer{Model: r.Choice.Model, Reason: r.Choice.Reason, RehearsalDays: r.Choice.RehearsalDays},
-		Spend:         Spend{Name: "Gamma–Gamma", NotIdentified: r.Spend.NotIdentified, WithoutMoney: r.Spend.WithoutMoney},
+		Spend:         Spend{Name: "Gamma–Gamma", NotIdentified: r.Spend.NotIdentified, Cautions: r.Spend.Cautions, WithoutMoney: r.Spend.WithoutMoney},
 		ActualRepeats: numbers(r.ActualRepeats), Distribution: numbers(r.Distribution),
 		steps: r.Steps, until: r.Window.Until, decimals: source.Decimals,
 	}

@@ -10,7 +10,7 @@ import (
 
 // Print writes the report for a terminal.
 func (d *Document) Print(out *screen.Screen) {
-	out.Printf("%s\n", d.Layout)
+	out.Printf("%s\n", screen.Printable(d.Layout))
 	c, h := d.Calibration, d.Horizon
 	out.Printf("known     %s to %s: %s customers, %s of them bought again, %s repeat transactions\n", c.From, c.To,
 		screen.Count(int64(c.Customers)), screen.Count(int64(c.Repeaters)), screen.Count(c.RepeatTransactions))
@@ -40,6 +40,9 @@ func (d *Document) Print(out *screen.Screen) {
 	}
 	if d.Spend.Fit != nil {
 		out.Printf("%-12s %s; correlation of how often and how much %.2f\n", d.Spend.Name, d.Spend.Fit, float64(*d.Spend.Correlation))
+	}
+	for _, caution := range d.Spend.Cautions {
+		out.Printf("%-12s caution: %s\n", "", caution)
 	}
 	if d.Spend.WithoutMoney > 0 {
 		out.Printf("%s customers who bought again paid nothing then; spend is fitted without them\n", screen.Count(int64(d.Spend.WithoutMoney)))

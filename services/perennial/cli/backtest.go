@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ type backtestFlags struct {
 	calibrationEnd, horizonEnd, unit string
 	page, model                      string
 	horizonDays                      int32
+	horizonGiven                     bool
 	json, strict                     bool
 }
 
@@ -51,7 +53,10 @@ what was known (as long as the horizon, a third at most), without a look at what
 came. A model that the history doesn't
 identify says why instead of predicting. With --model the answer is also fitted
 to the whole file and written for "perennial publish model".`,
-		RunE: func(c *cobra.Command, args []string) error { return a.backtest(c.Context(), args[0], &f) },
+		RunE: func(c *cobra.Command, args []string) error {
+			f.horizonGiven = c.Flags().Changed("horizon-days")
+			return a.backtest(c.Context(), args[0], &f)
+		},
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.calibrationEnd, "calibration-end", "0.5", "last `day` that models know, YYYY-MM-DD, or the share of the file's days")
@@ -73,6 +78,9 @@ func (a *app) backtest(_ context.Context, file string, f *backtestFlags) error {
 	}
 	unit, err := unitOf(f.unit)
 	if err != nil {
+		return err
+	}
+	if err := f.checkOutputs(file); err != nil {
 		return err
 	}
 	src, err := history.Open(file)
@@ -128,6 +136,9 @@ func (a *app) writeModel(l *backtest.Ledger, r *backtest.Result, minorPerUnit fl
 		return ops.Usage(err)
 	}
 	a.progress.Printf("model: %s, fitted to %s; \"perennial publish model --tenant TENANT %s\" brings it into force\n", path, dateOf(fitted.Until), path)
+	for _, caution := range fitted.Cautions {
+		a.progress.Printf("  caution: %s\n", caution)
+	}
 	for _, reason := range fitted.SpendNotIdentified {
 		a.progress.Printf("  without a model of how much customers pay: %s; a customer's own mean will be taken\n", reason)
 	}
@@ -172,13 +183,32 @@ func (a *app) leftOut(read *history.Purchases, strict bool) error {
 	return nil
 }
 
-func writePage(d *backtestreport.Document, path string) (err error) {
-	page, err := os.Create(path)
+// checkOutputs refuses to write over the history, or one output over the other.
+func (f *backtestFlags) checkOutputs(file string) error {
+	in, err := os.Stat(file)
 	if err != nil {
 		return ops.Usage(err)
 	}
-	defer func() { err = errors.Join(err, page.Close()) }()
-	return d.WritePage(page)
+	for flag, path := range map[string]string{"--html": f.page, "--model": f.model} {
+		if out, err := os.Stat(path); err == nil && os.SameFile(in, out) {
+			return ops.Usagef("%s %s: is the history itself", flag, path)
+		}
+	}
+	if f.page != "" && f.page == f.model {
+		return ops.Usagef("--html and --model both name %s", f.page)
+	}
+	return nil
+}
+
+func writePage(d *backtestreport.Document, path string) error {
+	var page bytes.Buffer
+	if err := d.WritePage(&page); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, page.Bytes(), 0o644); err != nil { //nolint:gosec // nothing in it is secret
+		return ops.Usage(err)
+	}
+	return nil
 }
 
 // window answers the cut that the flags ask for.
@@ -192,7 +222,7 @@ func (f *backtestFlags) window(l *backtest.Ledger) (w backtest.Window, err error
 	} else if w.Until, err = dayNamed("--calibration-end", f.calibrationEnd); err != nil {
 		return w, err
 	}
-	if f.horizonDays != 0 && f.horizonEnd != "" {
+	if f.horizonGiven && f.horizonEnd != "" {
 		return w, errors.New("--horizon-days and --horizon-end say the same thing: give one of them")
 	}
 	end := last
@@ -201,7 +231,7 @@ func (f *backtestFlags) window(l *backtest.Ledger) (w backtest.Window, err error
 		if end, err = dayNamed("--horizon-end", f.horizonEnd); err != nil {
 			return w, err
 		}
-	case f.horizonDays != 0:
+	case f.horizonGiven:
 		if f.horizonDays < 1 || f.horizonDays > longestHorizon {
 			return w, fmt.Errorf("--horizon-days %d: must be 1 to %d", f.horizonDays, longestHorizon)
 		}

@@ -62,7 +62,11 @@ func Main(ctx context.Context, p Process) int {
 	root.SetErr(p.Stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errSaid) {
-		a.progress.Printf("perennial: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		lines := strings.Split(err.Error(), "\n")
+		for i, line := range lines {
+			lines[i] = screen.Printable(line) // it may quote what a file holds
+		}
+		a.progress.Printf("perennial: %s\n", strings.Join(lines, "\n  "))
 	}
 	return ops.ExitCode(err)
 }

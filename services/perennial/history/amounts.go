@@ -78,8 +78,9 @@ func ungroup(whole string, mark byte) (string, bool) {
 
 // guessMark answers the decimal mark of the samples: of each the last of '.' and
 // ',' that has other than three digits after it, or stands after the other one.
-// What can't be told is a point.
-func guessMark(samples []string) byte {
+// What can't be told is a point, unless an amount could be taken for a thousandth
+// of itself without a word: then the answer is that one.
+func guessMark(samples []string, decimals int) (mark byte, unclear string) {
 	points, commas := 0, 0
 	for _, s := range samples {
 		s = strings.TrimSpace(s)
@@ -89,7 +90,12 @@ func guessMark(samples []string) byte {
 		}
 		other := strings.ContainsAny(s[:last], ".,") && !strings.Contains(s[:last], s[last:last+1])
 		if len(s)-last-1 == 3 && !other {
-			continue // may divide thousands
+			// It may divide thousands. Where the currency has fewer decimals that is no
+			// danger, because the other reading is refused, unless it ends in zeros.
+			if decimals >= 3 || s[len(s)-1] == '0' {
+				unclear = s
+			}
+			continue
 		}
 		if s[last] == ',' {
 			commas++
@@ -97,8 +103,11 @@ func guessMark(samples []string) byte {
 			points++
 		}
 	}
-	if commas > points {
-		return ','
+	switch {
+	case commas > points:
+		return ',', ""
+	case points > 0 || unclear == "":
+		return '.', ""
 	}
-	return '.'
+	return 0, unclear
 }

@@ -111,10 +111,17 @@ func TestGuessMark(t *testing.T) {
 		{"1,234.50 7", '.'},
 		{"1,234 5,678", '.'}, // could be either: thousands
 		{"1,234 5,6", ','},
+		{"1.234 5.678", '.'}, // each line will be refused: too many decimals
+		{"1.000 2.500 1,5", ','},
+		{"1.000 2.501", 0},
+		{"1.000 2.500 7", 0}, // one, or a thousand?
 		{"", '.'},
 	} {
-		if got := guessMark(strings.Fields(c.samples)); got != c.want {
-			t.Errorf("%q: %q, want %q", c.samples, got, c.want)
+		if got, unclear := guessMark(strings.Fields(c.samples), 2); got != c.want || (unclear == "") != (c.want != 0) {
+			t.Errorf("%q: %q, %q, want %q", c.samples, got, unclear, c.want)
 		}
+	}
+	if got, unclear := guessMark([]string{"1.234", "5.678"}, 3); got != 0 || unclear == "" {
+		t.Errorf("a currency of three decimals: %q", got)
 	}
 }

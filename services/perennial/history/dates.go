@@ -55,8 +55,27 @@ func ParseDateFormat(s string) (DateFormat, error) {
 func pattern(name string) DateFormat {
 	layout := strings.NewReplacer("YYYY", "2006", "MM", "01", "DD", "02", "hh", "15", "mm", "04", "ss", "05").Replace(name)
 	return DateFormat{name, func(s string, zone *time.Location) (time.Time, error) {
-		return time.ParseInLocation(layout, s, zone)
+		return parseLocal(layout, s, zone)
 	}}
+}
+
+// parseLocal is time.ParseInLocation, but for times that the zone skips, as some
+// skip midnight: those are as long after the change as the text says, and not
+// before it, which would be another day.
+func parseLocal(layout, s string, zone *time.Location) (time.Time, error) {
+	t, err := time.ParseInLocation(layout, s, zone)
+	if err != nil || t.Location() != zone {
+		return t, err
+	}
+	civil, err := time.Parse(layout, s)
+	if err != nil {
+		return t, err
+	}
+	_, offset := t.Zone()
+	if skipped := civil.Sub(t) - time.Duration(offset)*time.Second; skipped > 0 {
+		return t.Add(skipped), nil
+	}
+	return t, nil
 }
 
 // isoLayouts are what people call ISO 8601: a day, or a time with or without
@@ -68,7 +87,7 @@ var isoLayouts = []string{
 
 func parseISO(s string, zone *time.Location) (time.Time, error) {
 	for _, layout := range isoLayouts {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+		if t, err := parseLocal(layout, s, zone); err == nil {
 			return t, nil
 		}
 	}

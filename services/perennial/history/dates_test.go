@@ -51,3 +51,24 @@ func TestZone(t *testing.T) {
 		t.Errorf("%v, %v", at, err)
 	}
 }
+
+// TestSkippedMidnight: a day that begins at one o'clock is that day.
+func TestSkippedMidnight(t *testing.T) {
+	zone, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"2018-11-03", "2018-11-04", "2018-11-05", "2018-11-04 12:30"} {
+		f, err := ParseDateFormat("iso")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := f.Parse(text, zone)
+		if err != nil || at.In(zone).Format(time.DateOnly) != text[:10] {
+			t.Errorf("%s is %v, %v", text, at.In(zone), err)
+		}
+	}
+	if at, _ := pattern("DD.MM.YYYY").Parse("04.11.2018", zone); at.In(zone).Format(time.DateTime) != "2018-11-04 01:00:00" {
+		t.Errorf("4 November is %v", at)
+	}
+}

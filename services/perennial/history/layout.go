@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/perennial-cltv/perennial/pkg/cltv"
 )
 
 // SampleBytes is how much of a file is looked at before its first record is
@@ -152,7 +154,10 @@ func (l *Layout) findFormats(rows [][]string) (err error) {
 	}
 	if l.Mark == 0 {
 		amounts := l.column(rows, fieldAmount)
-		l.Mark = guessMark(append(amounts, l.column(rows, fieldCost)...))
+		var unclear string
+		if l.Mark, unclear = guessMark(append(amounts, l.column(rows, fieldCost)...), cltv.MinorDigits(l.Currency)); unclear != "" {
+			return fmt.Errorf("%s: whether %q has decimals or thousands can't be told; say which mark is the decimal one by --decimal", fieldAmount, unclear)
+		}
 	}
 	return nil
 }

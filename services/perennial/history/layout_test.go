@@ -63,7 +63,7 @@ func TestHostileFiles(t *testing.T) {
 		{"tabs", "c\td\ta\n7\t19970101\t5\n", cat, []string{"2: 7 1997-01-01 500 USD"}},
 		{"blanks, no header, by number", " 00004 0001 19970101  2   29.33\r\n", "customer=2,at=3,amount=5", []string{"1: 0001 1997-01-01 2933 USD"}},
 		{"header, by number", "id,day,sum\n7,19970101,5\n", "customer=1,at=2,amount=3", []string{"2: 7 1997-01-01 500 USD"}},
-		{"negative, zero, too exact", "c,d,a\n7,1997-01-01,-5\n7,1997-01-02,0\n7,1997-01-03,1.005\n7,1997-01-04,1.000\n", cat, []string{
+		{"negative, zero, too exact", "c,d,a\n7,1997-01-01,-5\n7,1997-01-02,0\n7,1997-01-03,1.005\n7,1997-01-04,1.0000\n", cat, []string{
 			`2! amount: "-5" is negative: only purchases are imported here, refunds are events of their own`, "3: 7 1997-01-02 0 USD",
 			`4! amount: "1.005" has more than the 2 decimals of its currency`, "5: 7 1997-01-04 100 USD"}},
 		{"mixed formats", "c,d,a\n7,1997-01-01,5\n7,02.01.1997,5\n7,1997-01-03,5\n", cat, []string{

@@ -69,6 +69,9 @@ func ReadPurchases(src io.Reader, o Options, take func(Purchase)) (*Purchases, e
 		if minor := event.GetOrder().GetAmount().GetMinor(); err == nil && minor > cltv.MaxAmountMinor {
 			err = fmt.Errorf("%s: %d minor units are more than the %d that one purchase may have", fieldAmount, minor, int64(cltv.MaxAmountMinor))
 		}
+		if err == nil && layout.currencyUnsaid(rec) {
+			err = fmt.Errorf("%s: is empty; --currency says what such amounts are in", fieldCurrency)
+		}
 		if err != nil {
 			if p.Rejected++; len(p.Reasons) < mostReasons {
 				p.Reasons = append(p.Reasons, fmt.Errorf("line %d: %w", rec.Line, err))
@@ -97,6 +100,13 @@ func ReadPurchases(src io.Reader, o Options, take func(Purchase)) (*Purchases, e
 		p.MinorPerUnit *= 10
 	}
 	return p, nil
+}
+
+// currencyUnsaid tells whether a record leaves its currency's column empty, and
+// nobody says what that means.
+func (l *Layout) currencyUnsaid(rec Record) bool {
+	_, mapped := l.positions[fieldCurrency]
+	return mapped && l.Currency == NoCurrency && l.field(rec, fieldCurrency) == ""
 }
 
 // dayOf is the calendar day of a local time.
