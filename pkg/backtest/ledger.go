@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 )
 
@@ -17,8 +18,9 @@ type Ledger struct {
 	customers map[string][]Purchase
 	first     int32
 	last      int32
-	rows      int64
 }
+
+var errNoPurchase = errors.New("there is no purchase")
 
 // Add adds a purchase. Its sum with those of the same day must not overflow.
 func (l *Ledger) Add(customer string, day int32, minor int64) {
@@ -27,7 +29,6 @@ func (l *Ledger) Add(customer string, day int32, minor int64) {
 		l.first, l.last = day, day
 	}
 	l.first, l.last = min(l.first, day), max(l.last, day)
-	l.rows++
 	days := l.customers[customer]
 	// Files are mostly in order, so the place is looked for from the end.
 	at := len(days)
@@ -43,9 +44,3 @@ func (l *Ledger) Add(customer string, day int32, minor int64) {
 
 // Span is the first and the last day with a purchase; false where there is none.
 func (l *Ledger) Span() (first, last int32, ok bool) { return l.first, l.last, len(l.customers) > 0 }
-
-// Customers is how many customers bought anything.
-func (l *Ledger) Customers() int { return len(l.customers) }
-
-// Rows is how many purchases were added.
-func (l *Ledger) Rows() int64 { return l.rows }

@@ -38,9 +38,9 @@ func fitting[M btyd.PurchaseModel](f func(fit.Base, int32, fit.Options) (fit.Fit
 	}
 }
 
-// Blocking are the findings with which a model is not used, because what it says
+// blocking are the findings with which a model is not used, because what it says
 // would be its own assumptions and not the data's.
-var Blocking = []fit.Kind{
+var blocking = []fit.Kind{
 	fit.FewCustomers, fit.FewRepeaters, fit.ShortHistory, fit.NoDropout, fit.NoMeanSpend, fit.AtBound, fit.NotConverged,
 }
 
@@ -48,7 +48,7 @@ var Blocking = []fit.Kind{
 func blocked(findings []fit.Finding) []string {
 	var out []string
 	for _, f := range findings {
-		if slices.Contains(Blocking, f.Kind) {
+		if slices.Contains(blocking, f.Kind) {
 			out = append(out, explain(f))
 		}
 	}
@@ -127,11 +127,10 @@ var standIn = btyd.GammaGamma{P: 1, Q: 2, Gamma: 1}
 
 // prediction is what a model says of each customer, customers in their order.
 type prediction struct {
-	expected, alive, buys      []float64
-	least, most                []float64 // purchases that the interval holds
+	expected, buys             []float64
 	money, moneyLow, moneyHigh []float64
-	mass, moneyMass            float64   // mean probability that the intervals have by the model
-	distribution               []float64 // as in Result
+	moneyMass                  float64 // mean probability that the intervals of money have by the model
+	meanAlive                  float64
 }
 
 // predict asks a model about each customer, by the same tables that score live
@@ -141,14 +140,33 @@ func predict(model btyd.PurchaseModel, spend btyd.GammaGamma, customers []Custom
 	if err != nil {
 		return nil, err
 	}
-	p := &prediction{distribution: make([]float64, mostPurchases+1)}
-	known := make(map[fit.History]counts)
+	p := new(prediction)
+	n := float64(len(customers))
 	for i := range customers {
 		c := &customers[i]
 		h := c.History
 		s := table.Score(int(h.X), int(h.Last-h.First), int(w.Until-h.First), c.MeanSpend(minorPerUnit))
-		p.expected, p.alive, p.buys = append(p.expected, s.Expected), append(p.alive, s.PAlive), append(p.buys, s.PBuysHorizon)
+		p.expected, p.buys = append(p.expected, s.Expected), append(p.buys, s.PBuysHorizon)
 		p.money, p.moneyLow, p.moneyHigh = append(p.money, s.Value), append(p.moneyLow, s.ValueLow), append(p.moneyHigh, s.ValueHigh)
+		p.moneyMass += moneyMass(1-s.PBuysHorizon) / n
+		p.meanAlive += s.PAlive / n
+	}
+	return p, nil
+}
+
+// numbers is what a model says of how many purchases each customer makes.
+type numbers struct {
+	least, most  []float64 // that the interval holds
+	mass         float64   // mean probability that the intervals have by the model
+	distribution []float64 // as in Result
+}
+
+// numbersOf asks a model for the probability of each number.
+func numbersOf(model btyd.PurchaseModel, customers []Customer, w Window) *numbers {
+	p := &numbers{distribution: make([]float64, mostPurchases+1)}
+	known := make(map[fit.History]counts)
+	for i := range customers {
+		h := customers[i].History
 		n, ok := known[h]
 		if !ok {
 			n = countsOf(model, h, w)
@@ -156,12 +174,11 @@ func predict(model btyd.PurchaseModel, spend btyd.GammaGamma, customers []Custom
 		}
 		p.least, p.most = append(p.least, n.least), append(p.most, n.most)
 		p.mass += n.mass / float64(len(customers))
-		p.moneyMass += moneyMass(1-s.PBuysHorizon) / float64(len(customers))
 		for k, probability := range n.distribution {
 			p.distribution[k] += probability
 		}
 	}
-	return p, nil
+	return p
 }
 
 // moneyMass is the probability that the interval of a customer's money has, who
@@ -213,8 +230,9 @@ func countsOf(model btyd.PurchaseModel, h fit.History, w Window) counts {
 
 // judged judges numbers and their order.
 func judged(predicted, actual []float64) *Judgement {
+	deciles := evaluate.Groups(predicted, actual, 10)
 	return &Judgement{
-		Errors: evaluate.ErrorsOf(predicted, actual), DecileMAPE: evaluate.DecileMAPE(predicted, actual),
-		Deciles: evaluate.Groups(predicted, actual, 10), Order: evaluate.OrderOf(predicted, actual),
+		Errors: evaluate.ErrorsOf(predicted, actual), DecileMAPE: evaluate.MAPE(deciles),
+		Deciles: deciles, Order: evaluate.OrderOf(predicted, actual),
 	}
 }

@@ -108,15 +108,12 @@ const mostPurchases = 10
 func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 	first, _, ok := l.Span()
 	if !ok {
-		return nil, fmt.Errorf("there is no purchase")
+		return nil, errNoPurchase
 	}
 	if err := w.validate(first); err != nil {
 		return nil, err
 	}
 	customers, later := l.Split(w)
-	if len(customers) == 0 {
-		return nil, fmt.Errorf("no customer bought before the horizon begins")
-	}
 	r := &Result{Window: w, FirstDay: first, Customers: len(customers), Later: later, Steps: stepsOf(first, w)}
 	r.ActualRepeats = l.actualRepeats(w, r.Steps)
 	r.Distribution = make([]float64, mostPurchases+1)
@@ -176,16 +173,14 @@ func (m *Method) judge(r *Result, model btyd.PurchaseModel, spend btyd.GammaGamm
 	m.Purchases = judged(p.expected, purchases)
 	buys := evaluate.ProbabilitiesOf(p.buys, happened)
 	m.Buys = &buys
-	m.PurchaseInterval = &Interval{Expected: p.mass, Covered: evaluate.Coverage(p.least, p.most, purchases)}
+	n := numbersOf(model, customers, r.Window)
+	m.PurchaseInterval = &Interval{Expected: n.mass, Covered: evaluate.Coverage(n.least, n.most, purchases)}
 	if len(r.Spend.NotIdentified) == 0 {
 		m.Money = judged(p.money, money)
 		m.MoneyInterval = &Interval{Expected: p.moneyMass, Covered: evaluate.Coverage(p.moneyLow, p.moneyHigh, money)}
 	}
 	m.Tracking = tracking(expectedRepeats(model, customers, r.Steps), r.ActualRepeats, r.Steps, r.Window)
-	m.Distribution = p.distribution
-	for _, a := range p.alive {
-		m.MeanAlive += a / float64(len(p.alive))
-	}
+	m.Distribution, m.MeanAlive = n.distribution, p.meanAlive
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package backtest
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ func (l *Ledger) FitWhole(name string, minorPerUnit float64) (*Fitted, error) {
 	}
 	_, last, ok := l.Span()
 	if !ok {
-		return nil, errors.New("there is no purchase")
+		return nil, errNoPurchase
 	}
 	customers, _ := l.Split(Window{Until: last})
 	model, report, err := families[i].fit(baseOf(customers), last, fit.Options{})

@@ -184,20 +184,22 @@ type explainedProcess struct{ parameters, alive, expected string }
 
 func explainProcess(m *Model) explainedProcess {
 	beta := func(r, alpha, a, b float64) string { return fmt.Sprintf("r %g, α %g, a %g, b %g", r, alpha, a, b) }
-	switch b, g, p := m.BGNBD, m.MBGNBD, m.ParetoNBD; {
-	case g != btyd.MBGNBD{}:
+	process, _, _ := m.purchases() // a model in force has one
+	switch p := process.(type) {
+	case btyd.MBGNBD:
 		return explainedProcess{
-			beta(g.R, g.Alpha, g.A, g.B),
+			beta(p.R, p.Alpha, p.A, p.B),
 			"1 / (1 + a/(b+x) · ((α+T)/(α+t_x))^(r+x)), MBG/NBD",
 			"P(alive) · (a+b+x)/(a−1) · (1 − ((α+T)/(α+T+h))^(r+x) · F(r+x, b+x+1; a+b+x; h/(α+T+h)))",
 		}
-	case p != btyd.ParetoNBD{}:
+	case btyd.ParetoNBD:
 		return explainedProcess{
 			fmt.Sprintf("r %g, α %g, s %g, β %g", p.R, p.Alpha, p.S, p.Beta),
 			"1 / (1 + s·(α+T)^(r+x)·(β+T)^s · ∫ from t_x to T of (α+u)^−(r+x)·(β+u)^−(s+1) du), Pareto/NBD",
 			"P(alive) · (r+x)(β+T)/((α+T)(s−1)) · (1 − ((β+T)/(β+T+h))^(s−1))",
 		}
 	default:
+		b := m.BGNBD
 		return explainedProcess{
 			beta(b.R, b.Alpha, b.A, b.B),
 			"1 / (1 + [x>0] · a/(b+x−1) · ((α+T)/(α+t_x))^(r+x)), BG/NBD",

@@ -86,7 +86,7 @@ func TestCalibrated(t *testing.T) {
 	if got := evaluate.ProbabilitiesOf(p, happened); got.CalibrationError > .005 || math.Abs(got.Brier-1./6) > .002 || math.Abs(got.AUC-5./6) > .003 {
 		t.Errorf("true probabilities, evenly spread: %+v", got)
 	}
-	if got := evaluate.DecileMAPE(p, events); got > 2 {
+	if got := evaluate.MAPE(evaluate.Groups(p, events, 10)); got > 2 {
 		t.Errorf("decile MAPE of the truth is %v %%", got)
 	}
 	groups := evaluate.Groups(p, events, 10)
@@ -106,7 +106,7 @@ func TestOrderDoesNotDependOnPlaces(t *testing.T) {
 			scores[i], actual[i] = float64(rng.IntN(5)), float64(rng.IntN(3))
 		}
 		before := evaluate.OrderOf(scores, actual)
-		mape := evaluate.DecileMAPE(scores, actual)
+		mape := evaluate.MAPE(evaluate.Groups(scores, actual, 10))
 		rng.Shuffle(n, func(i, j int) {
 			scores[i], scores[j] = scores[j], scores[i]
 			actual[i], actual[j] = actual[j], actual[i]
@@ -115,7 +115,7 @@ func TestOrderDoesNotDependOnPlaces(t *testing.T) {
 		near(t, "Spearman", after.Spearman, before.Spearman)
 		near(t, "Gini", after.Gini, before.Gini)
 		near(t, "hits", after.TopHitRate, before.TopHitRate)
-		if again := evaluate.DecileMAPE(scores, actual); math.Abs(again-mape) > 1e-9 {
+		if again := evaluate.MAPE(evaluate.Groups(scores, actual, 10)); math.Abs(again-mape) > 1e-9 {
 			t.Errorf("decile MAPE %v, then %v", mape, again)
 		}
 	}
@@ -125,7 +125,7 @@ func TestNobody(t *testing.T) {
 	o := evaluate.OrderOf(nil, nil)
 	near(t, "Spearman of nobody", o.Spearman, math.NaN())
 	near(t, "MAE of nobody", evaluate.ErrorsOf(nil, nil).MAE, math.NaN())
-	near(t, "decile MAPE of nobody", evaluate.DecileMAPE(nil, nil), math.NaN())
+	near(t, "decile MAPE of nobody", evaluate.MAPE(evaluate.Groups(nil, nil, 10)), math.NaN())
 	defer func() {
 		if recover() == nil {
 			t.Error("slices of different length are compared")

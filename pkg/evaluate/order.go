@@ -158,12 +158,13 @@ func Groups(predicted, actual []float64, n int) []Group {
 	return groups
 }
 
-// DecileMAPE is the mean over ten groups of |predicted − actual|/actual, percent.
+// MAPE is the mean over groups of |predicted − actual|/actual, percent; of ten
+// groups it is called decile MAPE.
 // A group in which nothing happened has no such ratio and is left out; NaN where
 // all are.
-func DecileMAPE(predicted, actual []float64) float64 {
+func MAPE(groups []Group) float64 {
 	sum, n := 0.0, 0
-	for _, g := range Groups(predicted, actual, 10) {
+	for _, g := range groups {
 		if g.Actual > 0 {
 			sum += math.Abs(g.Predicted-g.Actual) / g.Actual
 			n++

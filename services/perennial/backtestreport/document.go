@@ -15,6 +15,7 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/btyd/fit"
 	"github.com/perennial-cltv/perennial/pkg/evaluate"
+	"github.com/perennial-cltv/perennial/services/perennial/history"
 )
 
 // Number is a number that JSON has null for where it is none.
@@ -322,6 +323,4 @@ func number(v float64) *Number {
 	return &n
 }
 
-func date(day int32) string {
-	return time.Unix(int64(day)*86_400, 0).UTC().Format(time.DateOnly)
-}
+func date(day int32) string { return history.DateOf(day).Format(time.DateOnly) }

@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"io"
 	"math"
-	"strings"
 
 	"github.com/perennial-cltv/perennial/services/perennial/screen"
 )
@@ -22,7 +21,6 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"value":   func(n Number) string { return fmt.Sprintf("%.4g", float64(n)) },
 	"ref":     func(n Number) *Number { return &n },
 	"int64":   func(n int) int64 { return int64(n) },
-	"join":    func(list []string) string { return strings.Join(list, "; ") },
 }).Parse(pageText))
 
 // view is the document with what the page draws of it.

@@ -136,10 +136,7 @@ func held(i *Interval) string {
 
 // money writes an amount in units of money.
 func (d *Document) money(v float64) string {
-	minor := v
-	for range d.decimals {
-		minor *= 10
-	}
+	minor := v * math.Pow10(d.decimals)
 	if !(math.Abs(minor) < 1<<62) {
 		return none
 	}

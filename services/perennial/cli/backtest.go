@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,12 +49,11 @@ out and counted.
 
 The answer is the model that Perennial would have used, chosen on the last part of
 what was known (as long as the horizon, a third at most), without a look at what
-came. A model that the history doesn't
-identify says why instead of predicting. With --model the answer is also fitted
-to the whole file and written for "perennial publish model".`,
+came. A model that the history doesn't identify says why instead of predicting.
+With --model the answer is also fitted to the whole file and written for "perennial publish model".`,
 		RunE: func(c *cobra.Command, args []string) error {
 			f.horizonGiven = c.Flags().Changed("horizon-days")
-			return a.backtest(c.Context(), args[0], &f)
+			return a.backtest(args[0], &f)
 		},
 	}
 	flags := c.Flags()
@@ -71,7 +69,7 @@ to the whole file and written for "perennial publish model".`,
 	return c
 }
 
-func (a *app) backtest(_ context.Context, file string, f *backtestFlags) error {
+func (a *app) backtest(file string, f *backtestFlags) error {
 	options, err := f.file.options(history.Transactions)
 	if err != nil {
 		return err
@@ -132,8 +130,8 @@ func (a *app) writeModel(l *backtest.Ledger, r *backtest.Result, minorPerUnit fl
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, text, 0o644); err != nil { //nolint:gosec // nothing in it is secret
-		return ops.Usage(err)
+	if err := writeFile(path, text); err != nil {
+		return err
 	}
 	a.progress.Printf("model: %s, fitted to %s; \"perennial publish model --tenant TENANT %s\" brings it into force\n", path, dateOf(fitted.Until), path)
 	for _, caution := range fitted.Cautions {
@@ -157,7 +155,11 @@ func (a *app) backtested(d *backtestreport.Document, f *backtestFlags) error {
 		d.Print(a.out)
 	}
 	if f.page != "" {
-		if err := writePage(d, f.page); err != nil {
+		var page bytes.Buffer
+		if err := d.WritePage(&page); err != nil {
+			return err
+		}
+		if err := writeFile(f.page, page.Bytes()); err != nil {
 			return err
 		}
 		a.progress.Printf("page: %s\n", f.page)
@@ -200,15 +202,9 @@ func (f *backtestFlags) checkOutputs(file string) error {
 	return nil
 }
 
-func writePage(d *backtestreport.Document, path string) error {
-	var page bytes.Buffer
-	if err := d.WritePage(&page); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path, page.Bytes(), 0o644); err != nil { //nolint:gosec // nothing in it is secret
-		return ops.Usage(err)
-	}
-	return nil
+// writeFile writes an output; that it can't is the mistake of whoever named it.
+func writeFile(path string, text []byte) error {
+	return ops.Usage(os.WriteFile(path, text, 0o644)) //nolint:gosec // nothing in it is secret
 }
 
 // window answers the cut that the flags ask for.
@@ -232,8 +228,8 @@ func (f *backtestFlags) window(l *backtest.Ledger) (w backtest.Window, err error
 			return w, err
 		}
 	case f.horizonGiven:
-		if f.horizonDays < 1 || f.horizonDays > longestHorizon {
-			return w, fmt.Errorf("--horizon-days %d: must be 1 to %d", f.horizonDays, longestHorizon)
+		if f.horizonDays < 1 || f.horizonDays > backtest.LongestHorizon {
+			return w, fmt.Errorf("--horizon-days %d: must be 1 to %d", f.horizonDays, backtest.LongestHorizon)
 		}
 		end = w.Until + f.horizonDays
 	}
@@ -245,25 +241,20 @@ func (f *backtestFlags) window(l *backtest.Ledger) (w backtest.Window, err error
 		return w, fmt.Errorf("--horizon-end %s: must be after the calibration's end, %s", dateOf(end), dateOf(w.Until))
 	case end > last:
 		return w, fmt.Errorf("the horizon ends on %s, and the file's last purchase is of %s: what came after isn't known", dateOf(end), dateOf(last))
-	case end-w.Until > longestHorizon:
-		return w, fmt.Errorf("the horizon has %d days, at most %d can be predicted", end-w.Until, longestHorizon)
 	}
 	w.HorizonDays = end - w.Until
 	return w, nil
 }
-
-// longestHorizon is the most days that are predicted.
-const longestHorizon = backtest.LongestHorizon
 
 func dayNamed(flag, text string) (int32, error) {
 	at, err := time.Parse(time.DateOnly, text)
 	if err != nil {
 		return 0, fmt.Errorf("%s %q: must be a day such as 1997-09-30", flag, text)
 	}
-	return int32(at.Unix() / 86_400), nil
+	return history.DayOf(at), nil
 }
 
-func dateOf(day int32) string { return time.Unix(int64(day)*86_400, 0).UTC().Format(time.DateOnly) }
+func dateOf(day int32) string { return history.DateOf(day).Format(time.DateOnly) }
 
 func unitOf(name string) (backtestreport.Unit, error) {
 	var names []string

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -248,7 +247,7 @@ it next, or its score falls due.`,
 	return a.addModelFlags(c, &f, true)
 }
 
-func (a *app) rollback(ctx context.Context, f *modelFlags, number int64) (err error) {
+func (a *app) rollback(ctx context.Context, f *modelFlags, number int64) error {
 	models, err := a.models(ctx, f.tenant)
 	if err != nil {
 		return err
@@ -271,14 +270,7 @@ func (a *app) rollback(ctx context.Context, f *modelFlags, number int64) (err er
 	if err != nil {
 		return err
 	}
-	client, done, err := a.kafka()
-	if err != nil {
-		return err
-	}
-	defer done()
-	to, closeProducer := producer(ctx, client)
-	defer func() { err = errors.Join(err, closeProducer()) }()
-	if err := control.ToAll(ctx, client, to, client.Config().Topics.Events, event); err != nil {
+	if err := a.toAll(ctx, event); err != nil {
 		return err
 	}
 	a.out.Printf("model number %d of tenant %s is published: number %d again, %s\n", again.Number, f.tenant, number, screen.Printable(again.ModelId))

@@ -12,6 +12,7 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/ops"
 	"github.com/perennial-cltv/perennial/pkg/store"
 	"github.com/perennial-cltv/perennial/pkg/wire"
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 	"github.com/perennial-cltv/perennial/services/perennial/control"
 )
 
@@ -71,7 +72,7 @@ after that in force, which is read from Redis.`,
 	return c
 }
 
-func (a *app) publish(ctx context.Context, kind, tenant, file string, otherCurrency bool) (err error) {
+func (a *app) publish(ctx context.Context, kind, tenant, file string, otherCurrency bool) error {
 	if err := checkTenant(tenant); err != nil {
 		return err
 	}
@@ -99,6 +100,15 @@ func (a *app) publish(ctx context.Context, kind, tenant, file string, otherCurre
 			return ops.Usage(fmt.Errorf("%s: %w; --other-currency does it all the same", file, err))
 		}
 	}
+	if err := a.toAll(ctx, event); err != nil {
+		return err
+	}
+	a.out.Printf("%s number %d of tenant %s is published\n", kind, p.GetNumber(), tenant)
+	return nil
+}
+
+// toAll sends a control record to every partition.
+func (a *app) toAll(ctx context.Context, event *perennialv1.Event) (err error) {
 	client, done, err := a.kafka()
 	if err != nil {
 		return err
@@ -109,11 +119,7 @@ func (a *app) publish(ctx context.Context, kind, tenant, file string, otherCurre
 	if err := topicsThere(ctx, client); err != nil {
 		return err
 	}
-	if err := control.ToAll(ctx, client, to, client.Config().Topics.Events, event); err != nil {
-		return err
-	}
-	a.out.Printf("%s number %d of tenant %s is published\n", kind, p.GetNumber(), tenant)
-	return nil
+	return control.ToAll(ctx, client, to, client.Config().Topics.Events, event)
 }
 
 // inForce answers the parameters of a tenant as partition 0 has them: it is

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -13,12 +12,13 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/btyd"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+	"github.com/perennial-cltv/perennial/services/perennial/history"
 )
 
 // Fitted answers a model that was fitted to a history, without a number: it gets
 // the next one when it is published.
 func Fitted(f *backtest.Fitted, reason string) *perennialv1.ModelPublished {
-	until := time.Unix(int64(f.Until)*86_400, 0).UTC()
+	until := history.DateOf(f.Until)
 	m := &perennialv1.ModelPublished{
 		Customers: f.Customers, Repeaters: f.Repeaters, TrainedTo: timestamppb.New(until), Reason: reason,
 	}
@@ -31,7 +31,7 @@ func Fitted(f *backtest.Fitted, reason string) *perennialv1.ModelPublished {
 	case btyd.ParetoNBD:
 		name, m.ParetoNbd = "pareto-nbd", &perennialv1.ParetoNbd{R: p.R, Alpha: p.Alpha, S: p.S, Beta: p.Beta}
 	}
-	m.ModelId = strings.Join([]string{name, until.Format(time.DateOnly)}, "-")
+	m.ModelId = name + "-" + until.Format(time.DateOnly)
 	if g := f.Spend; g != nil {
 		m.GammaGamma = &perennialv1.GammaGamma{P: g.P, Q: g.Q, Gamma: g.Gamma}
 	}

@@ -129,7 +129,7 @@ func textOf(t parquet.Type) (func(parquet.Value) string, error) {
 		switch kind := logical.Value.(type) {
 		case *format.DateType:
 			return func(v parquet.Value) string {
-				return time.Unix(int64(v.Int32())*86_400, 0).UTC().Format(time.DateOnly)
+				return DateOf(v.Int32()).Format(time.DateOnly)
 			}, nil
 		case *format.TimestampType:
 			unit := time.Second
@@ -184,7 +184,7 @@ func textOf(t parquet.Type) (func(parquet.Value) string, error) {
 			n := v.Int96()
 			const julianEpoch = 2_440_588 // 1970-01-01
 			nanoseconds := int64(n[1])<<32 | int64(n[0])
-			return time.Unix((int64(n[2])-julianEpoch)*86_400, nanoseconds).UTC().Format("2006-01-02T15:04:05")
+			return time.Unix((int64(n[2])-julianEpoch)*daySeconds, nanoseconds).UTC().Format("2006-01-02T15:04:05")
 		}, nil
 	case parquet.FixedLenByteArray:
 		return nil, errors.New("is of bytes that aren't said to be text")

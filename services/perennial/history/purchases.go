@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"math"
 
 	"github.com/perennial-cltv/perennial/pkg/cltv"
 )
@@ -87,7 +87,7 @@ func ReadPurchases(src io.Reader, o Options, take func(Purchase)) (*Purchases, e
 				p.Currency, currencyLine, amount.Currency, rec.Line)
 		}
 		p.Taken++
-		take(Purchase{Customer: event.Customer, Day: dayOf(event.OccurredAt.AsTime().In(layout.Zone)), Minor: amount.Minor})
+		take(Purchase{Customer: event.Customer, Day: DayOf(event.OccurredAt.AsTime().In(layout.Zone)), Minor: amount.Minor})
 	}
 	if err := r.Err(); err != nil {
 		return nil, err
@@ -95,10 +95,8 @@ func ReadPurchases(src io.Reader, o Options, take func(Purchase)) (*Purchases, e
 	if p.Taken == 0 {
 		return nil, errors.Join(append([]error{errors.New("no line is a purchase")}, p.Reasons...)...)
 	}
-	p.Decimals, p.MinorPerUnit = cltv.MinorDigits(p.Currency), 1
-	for range p.Decimals {
-		p.MinorPerUnit *= 10
-	}
+	p.Decimals = cltv.MinorDigits(p.Currency)
+	p.MinorPerUnit = math.Pow10(p.Decimals)
 	return p, nil
 }
 
@@ -107,10 +105,4 @@ func ReadPurchases(src io.Reader, o Options, take func(Purchase)) (*Purchases, e
 func (l *Layout) currencyUnsaid(rec Record) bool {
 	_, mapped := l.positions[fieldCurrency]
 	return mapped && l.Currency == NoCurrency && l.field(rec, fieldCurrency) == ""
-}
-
-// dayOf is the calendar day of a local time.
-func dayOf(at time.Time) int32 {
-	year, month, day := at.Date()
-	return int32(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / 86_400)
 }

@@ -10,7 +10,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	_ "embed"
@@ -29,9 +28,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/btyd"
 	"github.com/perennial-cltv/perennial/pkg/btyd/fit"
 	"github.com/perennial-cltv/perennial/services/perennial/cdnow"
+	"github.com/perennial-cltv/perennial/services/perennial/history"
 )
 
 // Scripts of the peers. Each reads customers and prints seconds by model.
@@ -184,22 +185,19 @@ func each(base fit.Base, passes int, score func(x, tx, age int) float64) (time.D
 
 // cdnowBase is the sample at the end of its calibration.
 func cdnowBase() (fit.Base, error) {
-	days := map[string][]int32{}
-	for lines := bufio.NewScanner(bytes.NewReader(cdnow.File)); lines.Scan(); {
-		columns := bytes.Fields(lines.Bytes())
-		at, err := time.Parse("20060102", string(columns[2]))
-		if err != nil {
-			return nil, err
-		}
-		if day := int32(at.Unix() / 86_400); day <= calibrationEnd {
-			days[string(columns[1])] = append(days[string(columns[1])], day)
-		}
+	columns, err := history.ParseColumns(history.Transactions, "customer=2,at=3,amount=5")
+	if err != nil {
+		return nil, err
 	}
+	var ledger backtest.Ledger
+	options := history.Options{Columns: columns, Zone: time.UTC}
+	if _, err := history.ReadPurchases(bytes.NewReader(cdnow.File), options, func(p history.Purchase) { ledger.Add(p.Customer, p.Day, p.Minor) }); err != nil {
+		return nil, err
+	}
+	customers, _ := ledger.Split(backtest.Window{Until: calibrationEnd})
 	base := fit.Base{}
-	for _, d := range days {
-		slices.Sort(d)
-		d = slices.Compact(d)
-		base.Add(fit.History{X: int32(len(d) - 1), First: d[0], Last: d[len(d)-1]}, 1)
+	for i := range customers {
+		base.Add(customers[i].History, 1)
 	}
 	return base, nil
 }
