@@ -74,7 +74,12 @@ func (c *Cluster) await(f func(node *Server) error) {
 			continue
 		}
 		if err := poll(func() error { return f(node) }); err != nil {
-			c.t.Fatal(err)
+			for _, node := range c.Nodes {
+				if node.running() {
+					c.t.Logf("%s sees:\n%s", node.Addr, node.Do("cluster", "nodes"))
+				}
+			}
+			c.t.Fatalf("%s: %v", node.Addr, err)
 		}
 	}
 }
@@ -174,13 +179,32 @@ func (c *Cluster) MoveSlot(partition, partitions int32, to *Server) {
 	for _, node := range []*Server{to, from} {
 		node.Do("cluster", "setslot", slot, "node", toID)
 	}
-	err := poll(func() error {
-		if c.PrimaryOf(partition, partitions) != to {
+	// Until all nodes know the new owner under its new epoch, its death would take the
+	// news with it, and the slot would stay with a dead node.
+	epoch := configEpoch(to, toID)
+	c.await(func(node *Server) error {
+		owner, err := c.primaryOf(node, partition, partitions)
+		if err != nil {
+			return err
+		}
+		if owner != to {
 			return errors.New("the slot didn't move")
+		}
+		if seen := configEpoch(node, toID); seen != epoch {
+			return fmt.Errorf("the new owner has epoch %s, seen is %s", epoch, seen)
 		}
 		return nil
 	})
-	if err != nil {
-		c.t.Fatal(err)
+}
+
+// configEpoch is the epoch of a node's slots as the asked node knows it.
+func configEpoch(asked *Server, id any) string {
+	nodes, _ := asked.Do("cluster", "nodes").(string)
+	for line := range strings.Lines(nodes) {
+		// id, address, flags, master, ping sent, pong received, epoch, link, slots
+		if fields := strings.Fields(line); len(fields) > 6 && fields[0] == id {
+			return fields[6]
+		}
 	}
+	return "unknown"
 }

@@ -25,7 +25,7 @@ import (
 // startTimeout bounds the wait for a server or for a change of roles; pollEvery is
 // how often a server is asked meanwhile.
 const (
-	startTimeout = 20 * time.Second
+	startTimeout = time.Minute
 	pollEvery    = 10 * time.Millisecond
 )
 
