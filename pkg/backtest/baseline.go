@@ -9,15 +9,17 @@ type baseline struct {
 	score func(c *Customer, w Window) float64
 	// rates says that it also gives numbers: rates of the past, carried on.
 	rates bool
+	// ofMoney says that it is meant for the order of money and not of purchases.
+	ofMoney bool
 }
 
 // baselines are what anyone could have had.
 var baselines = []baseline{
 	{"rate so far", func(c *Customer, w Window) float64 {
 		return float64(c.History.X) / daysOf(c, w)
-	}, true},
-	{"recency", func(c *Customer, _ Window) float64 { return float64(c.History.Last) }, false},
-	{"past spend", func(c *Customer, _ Window) float64 { return float64(c.FirstMinor + c.SpendMinor) }, false},
+	}, true, false},
+	{"recency", func(c *Customer, _ Window) float64 { return float64(c.History.Last) }, false, false},
+	{"past spend", func(c *Customer, _ Window) float64 { return float64(c.FirstMinor + c.SpendMinor) }, false, true},
 }
 
 // daysOf is a customer's age at the cut, a day at least.

@@ -10,6 +10,8 @@
 //	choose.go    which model the product would have used, without looking ahead
 //	tracking.go  purchases week by week, made and expected
 //	run.go       all of it in order
+//	contest.go   a candidate against the model in force, on the latest window
+//	parent.go    populations too small for a model of their own
 //	whole.go     the chosen model fitted to everything, to be published
 //
 // It reads no file and writes none. Days are whole days of one calendar whose day

@@ -42,5 +42,21 @@ func (l *Ledger) Add(customer string, day int32, minor int64) {
 	l.customers[customer] = slices.Insert(days, at, Purchase{day, minor})
 }
 
+// Set puts purchases in place of all that is known of a customer. Their days must
+// rise; the slice is kept, and not changed until Add adds to it.
+func (l *Ledger) Set(customer string, days []Purchase) {
+	if len(days) == 0 {
+		delete(l.customers, customer)
+		return
+	}
+	first, last := days[0].Day, days[len(days)-1].Day
+	if l.customers == nil {
+		l.customers = make(map[string][]Purchase)
+		l.first, l.last = first, last
+	}
+	l.first, l.last = min(l.first, first), max(l.last, last)
+	l.customers[customer] = days
+}
+
 // Span is the first and the last day with a purchase; false where there is none.
 func (l *Ledger) Span() (first, last int32, ok bool) { return l.first, l.last, len(l.customers) > 0 }

@@ -39,17 +39,21 @@ func fitting[M btyd.PurchaseModel](f func(fit.Base, int32, fit.Options) (fit.Fit
 }
 
 // blocking are the findings with which a model is not used, because what it says
-// would be its own assumptions and not the data's.
+// would be its own assumptions and not the data's. Size comes first: it explains
+// most of the others.
 var blocking = []fit.Kind{
 	fit.FewCustomers, fit.FewRepeaters, fit.ShortHistory, fit.NoDropout, fit.NoMeanSpend, fit.AtBound, fit.NotConverged,
 }
 
-// blocked are the reasons not to use a fit; none is best.
+// blocked are the reasons not to use a fit, those that explain others first; none
+// is best.
 func blocked(findings []fit.Finding) []string {
 	var out []string
-	for _, f := range findings {
-		if slices.Contains(blocking, f.Kind) {
-			out = append(out, explain(f))
+	for _, kind := range blocking {
+		for _, f := range findings {
+			if f.Kind == kind {
+				out = append(out, explain(f))
+			}
 		}
 	}
 	return out
@@ -89,8 +93,8 @@ func explain(f fit.Finding) string {
 }
 
 // spendOf fits the spend of the repeaters. Those whose purchases add up to nothing
-// say nothing to the model and are counted apart.
-func spendOf(customers []Customer, minorPerUnit float64) (model btyd.GammaGamma, spend Spend) {
+// say nothing to the model and are counted apart. Fewer than least aren't enough.
+func spendOf(customers []Customer, minorPerUnit float64, options fit.Options, least int64) (model btyd.GammaGamma, spend Spend) {
 	spends := fit.Spends{}
 	for i := range customers {
 		c := &customers[i]
@@ -102,7 +106,7 @@ func spendOf(customers []Customer, minorPerUnit float64) (model btyd.GammaGamma,
 			spends.Add(fit.Spend{X: c.History.X, Total: c.SpendMinor}, 1)
 		}
 	}
-	fitted, err := fit.GammaGamma(spends, minorPerUnit, fit.Options{})
+	fitted, err := fit.GammaGamma(spends, minorPerUnit, options)
 	if err != nil {
 		spend.NotIdentified = []string{err.Error()}
 		return model, spend
@@ -111,8 +115,8 @@ func spendOf(customers []Customer, minorPerUnit float64) (model btyd.GammaGamma,
 	// How many customers there are beside those who bought again says nothing of spend.
 	findings := slices.DeleteFunc(slices.Clone(fitted.Findings), func(f fit.Finding) bool { return f.Kind == fit.FewCustomers || f.Kind == fit.FewRepeaters })
 	spend.NotIdentified = blocked(findings)
-	if n := fitted.Report.Customers; n < fit.LeastRepeaters {
-		spend.NotIdentified = append(spend.NotIdentified, fmt.Sprintf("too few customers who bought again and paid: %d, at least %d are needed", n, fit.LeastRepeaters))
+	if n := fitted.Report.Customers; n < least {
+		spend.NotIdentified = append(spend.NotIdentified, fmt.Sprintf("too few customers who bought again and paid: %d, at least %d are needed", n, least))
 	}
 	if r := fitted.SpendCorrelation; math.Abs(r) > MaxSpendCorrelation {
 		spend.NotIdentified = append(spend.NotIdentified,

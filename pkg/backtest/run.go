@@ -134,7 +134,7 @@ func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 	r.HorizonMoney = float64(minor) / minorPerUnit
 
 	spend := standIn
-	fittedSpend, report := spendOf(customers, minorPerUnit)
+	fittedSpend, report := spendOf(customers, minorPerUnit, fit.Options{}, fit.LeastRepeaters)
 	r.Spend = report
 	if len(report.NotIdentified) == 0 {
 		spend = fittedSpend

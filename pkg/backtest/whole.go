@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/perennial-cltv/perennial/pkg/btyd"
-	"github.com/perennial-cltv/perennial/pkg/btyd/fit"
 )
 
 // Fitted is a model that was fitted to all of a history, to be published.
@@ -33,19 +32,24 @@ func (l *Ledger) FitWhole(name string, minorPerUnit float64) (*Fitted, error) {
 	if !ok {
 		return nil, errNoPurchase
 	}
-	customers, _ := l.Split(Window{Until: last})
-	model, report, err := families[i].fit(baseOf(customers), last, fit.Options{})
+	return l.fitUntil(&families[i], last, minorPerUnit, nil)
+}
+
+// fitUntil fits a family to what is known at the end of a day.
+func (l *Ledger) fitUntil(f *family, until int32, minorPerUnit float64, parent *Parent) (*Fitted, error) {
+	customers, _ := l.Split(Window{Until: until})
+	model, report, err := f.fit(baseOf(customers), until, parent.options())
 	if err != nil {
 		return nil, err
 	}
-	if reasons := blocked(report.Findings); len(reasons) > 0 {
-		return nil, fmt.Errorf("%s on the whole history: %s", name, strings.Join(reasons, "; "))
+	if reasons := parent.blocked(report.Findings); len(reasons) > 0 {
+		return nil, fmt.Errorf("%s on the whole history: %s", f.name, strings.Join(reasons, "; "))
 	}
-	f := &Fitted{Purchases: model, Until: last, Customers: report.Customers, Repeaters: report.Repeaters}
-	spend, about := spendOf(customers, minorPerUnit)
-	f.Cautions = append(cautions(report.Findings, nil), about.Cautions...)
-	if f.SpendNotIdentified = about.NotIdentified; len(f.SpendNotIdentified) == 0 {
-		f.Spend = &spend
+	fitted := &Fitted{Purchases: model, Until: until, Customers: report.Customers, Repeaters: report.Repeaters}
+	spend, about := parent.spendOf(customers, minorPerUnit)
+	fitted.Cautions = append(cautions(report.Findings, nil), about.Cautions...)
+	if fitted.SpendNotIdentified = about.NotIdentified; len(fitted.SpendNotIdentified) == 0 {
+		fitted.Spend = &spend
 	}
-	return f, nil
+	return fitted, nil
 }

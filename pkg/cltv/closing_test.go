@@ -64,6 +64,7 @@ func TestClosingKeepsTheFigures(t *testing.T) {
 		s := g.play(t, params, g.events)
 		var f Folder
 		score := f.Score(s, params)
+		purchaseDaysAreTheScores(t, s, params, &score)
 		want := oracle(g.events, &policy, 1000*score.AsOf)
 		got := figures{gross: score.GrossMinor, refunded: score.RefundedMinor, net: score.NetMinor, transactions: score.Transactions,
 			x: score.RepeatTransactions, tx: score.LastAgeDays, age: score.AgeDays, repeatMoney: score.RepeatMoneyMinor,

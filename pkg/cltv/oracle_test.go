@@ -258,6 +258,7 @@ func TestAgainstOracle(t *testing.T) {
 		reassess(s, params, asOf)
 		var f Folder
 		score := f.Score(s, params)
+		purchaseDaysAreTheScores(t, s, params, &score)
 		want := oracle(events, &policy, 1000*score.AsOf)
 		got := figures{gross: score.GrossMinor, refunded: score.RefundedMinor, net: score.NetMinor, transactions: score.Transactions,
 			x: score.RepeatTransactions, tx: score.LastAgeDays, age: score.AgeDays, repeatMoney: score.RepeatMoneyMinor,

@@ -39,6 +39,8 @@ type Topics struct {
 	Events string
 	// Updates, Churn and State are the outputs of the tasks.
 	Updates, Churn, State string
+	// Decisions is what the trainer decided about models.
+	Decisions string
 }
 
 // DeadLetterTopic is where the records of topic go that nobody can use.
@@ -128,6 +130,7 @@ func Defaults(brokers ...string) Config {
 			Calls: "dialer.calls.v1", Billing: "billing.events.v1",
 			Events:  "customer.events.v1",
 			Updates: "cltv.updates.v1", Churn: "churn.risk.v1", State: "cltv.state.v1",
+			Decisions: "model.decisions.v1",
 		},
 		Groups:    Groups{Ingester: "call-ingester", Billing: "billing-consumer", Updater: "cltv-updater"},
 		Retention: Retention{Raw: 7 * 24 * time.Hour, Events: 400 * 24 * time.Hour, Churn: 90 * 24 * time.Hour},
@@ -200,7 +203,7 @@ func (t Topics) inputs() []string { return []string{t.Calls, t.Billing, t.Events
 
 // all are the topics with those of the dead letters.
 func (t Topics) all() []string {
-	all := []string{t.Calls, t.Billing, t.Events, t.Updates, t.Churn, t.State}
+	all := []string{t.Calls, t.Billing, t.Events, t.Updates, t.Churn, t.State, t.Decisions}
 	for _, in := range t.inputs() {
 		all = append(all, DeadLetterTopic(in))
 	}

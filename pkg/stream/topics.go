@@ -159,6 +159,8 @@ func (c *Client) topicConfigs(partitions int32, replication int) []kafka.TopicCo
 		}
 		return kafka.TopicConfig{Topic: name, NumPartitions: int(partitions), ReplicationFactor: replication, ConfigEntries: entries}
 	}
+	decisions := topic(t.Decisions, deletes, appendTime, 0)
+	decisions.NumPartitions = 1 // few records, and one order of them
 	return []kafka.TopicConfig{
 		topic(t.Calls, deletes, appendTime, keep.Raw),
 		topic(DeadLetterTopic(t.Calls), deletes, appendTime, keep.Raw),
@@ -169,6 +171,7 @@ func (c *Client) topicConfigs(partitions int32, replication int) []kafka.TopicCo
 		topic(t.Updates, compact, createTime, 0),
 		topic(t.Churn, deletes, appendTime, keep.Churn),
 		topic(t.State, compact, createTime, 0),
+		decisions,
 	}
 }
 

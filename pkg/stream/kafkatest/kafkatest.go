@@ -40,7 +40,7 @@ func Config(t testing.TB, brokers []string) stream.Config {
 	c := stream.Defaults(brokers...)
 	suffix := fmt.Sprintf(".%s.%d", sanitized(t.Name()), time.Now().UnixNano())
 	for _, name := range []*string{
-		&c.Topics.Calls, &c.Topics.Billing, &c.Topics.Events, &c.Topics.Updates, &c.Topics.Churn, &c.Topics.State,
+		&c.Topics.Calls, &c.Topics.Billing, &c.Topics.Events, &c.Topics.Updates, &c.Topics.Churn, &c.Topics.State, &c.Topics.Decisions,
 		&c.Groups.Ingester, &c.Groups.Billing, &c.Groups.Updater,
 	} {
 		*name += suffix
