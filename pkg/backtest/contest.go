@@ -1,8 +1,10 @@
 package backtest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/perennial-cltv/perennial/pkg/btyd"
 	"github.com/perennial-cltv/perennial/pkg/evaluate"
@@ -15,6 +17,9 @@ type Champion struct {
 	Purchases btyd.PurchaseModel
 	// Spend is nil where it foretells none.
 	Spend *btyd.GammaGamma
+	// OfParent says that the model is that of the whole of which this population is a part: a model of its own must then be
+	// clearly better, since otherwise there would be one more for nothing.
+	OfParent bool
 }
 
 // Verdict is what a contest comes to.
@@ -52,9 +57,12 @@ type Entry struct {
 	// one figure that can't be bettered by saying anything but what one believes.
 	LogScore float64
 
-	logs []float64 // of each customer
+	model *Parent   // a challenger's
+	logs  []float64 // of each customer
 	// ofMoney says of a baseline that it is meant for the order of money.
 	ofMoney bool
+	// ofParent is Champion's.
+	ofParent bool
 }
 
 // Contest compares what could be published with what is in force.
@@ -68,6 +76,8 @@ type Contest struct {
 	Reason       string
 	// Candidate is fitted to all up to the end of the window; nil where no model is identified.
 	Candidate *Fitted
+	// AtCut is the candidate as it was compared, fitted to what was before the window; nil where nothing was.
+	AtCut *Parent
 }
 
 const (
@@ -80,16 +90,17 @@ const (
 )
 
 // Contest fits every family to what was before the window, compares them in it with
-// the champion and with two baselines (recency; past spend), and says whether the
-// best of them is to be published. champion and parent may be nil.
+// the champion and with two baselines (recency; past spend), and says whether one
+// of them is to be published. champion and parent may be nil.
 //
-// The candidate is chosen as a backtest chooses. It is refused where its log score
+// Candidates stand in the order in which a backtest chooses, and the first that isn't
+// refused is taken. One is refused where its log score
 // is below the champion's by more than two standard errors of the difference over
 // customers, or its order worse than the champion's by more than 5 %, or its order of
 // purchases so much worse than recency's or that of money than past spend's. The mean
 // absolute error has no say against the champion: where most buy nothing, it is
 // least for who foretells nothing. A champion that was fitted to data of the window has seen
-// what it is asked: the contest is then easier for it, never for the candidate.
+// what it is asked: choose a window that begins after its training.
 func (l *Ledger) Contest(w Window, minorPerUnit float64, champion *Champion, parent *Parent) *Contest {
 	c := &Contest{Window: w}
 	first, _, ok := l.Span()
@@ -127,12 +138,13 @@ func (l *Ledger) Contest(w Window, minorPerUnit float64, champion *Champion, par
 			if len(aboutSpend.NotIdentified) > 0 {
 				foretold = nil
 			}
+			e.model = &Parent{Purchases: model, Spend: foretold}
 			r.ask(&e, model, foretold)
 		}
 		c.Entries = append(c.Entries, e)
 	}
 	if champion != nil {
-		e := Entry{Name: champion.Label, Role: InForce}
+		e := Entry{Name: champion.Label, Role: InForce, ofParent: champion.OfParent}
 		unsaid(&e)
 		r.ask(&e, champion.Purchases, champion.Spend)
 		c.Entries = append(c.Entries, e)
@@ -154,7 +166,9 @@ type rink struct {
 	purchases, money []float64
 }
 
-func unsaid(e *Entry) { e.MAE, e.Gini, e.MoneyGini, e.LogScore = math.NaN(), math.NaN(), math.NaN(), math.NaN() }
+func unsaid(e *Entry) {
+	e.MAE, e.Gini, e.MoneyGini, e.LogScore = math.NaN(), math.NaN(), math.NaN(), math.NaN()
+}
 
 // ask judges a model.
 func (r *rink) ask(e *Entry, model btyd.PurchaseModel, spend *btyd.GammaGamma) {
@@ -212,10 +226,11 @@ func (r *rink) order(b *baseline) Entry {
 	return e
 }
 
-// decide comes to the verdict.
+// decide comes to the verdict: that of the first candidate which is accepted, else
+// that of the first.
 func (c *Contest) decide(l *Ledger, candidates []family, minorPerUnit float64, parent *Parent) {
-	best := c.best()
-	if best < 0 {
+	ranked := c.ranked()
+	if len(ranked) == 0 {
 		c.Reason = "no model is identified on this history"
 		for i := range candidates {
 			if reasons := c.Entries[i].NotIdentified; len(reasons) > 0 {
@@ -225,9 +240,25 @@ func (c *Contest) decide(l *Ledger, candidates []family, minorPerUnit float64, p
 		}
 		return
 	}
-	candidate := &c.Entries[best]
-	whole, err := l.fitUntil(&candidates[best], c.Window.Until+c.Window.HorizonDays, minorPerUnit, parent)
-	c.Candidate = whole
+	undecided := *c
+	for n, at := range ranked {
+		one := undecided
+		one.AtCut = c.Entries[at].model
+		var err error
+		one.Candidate, err = l.fitUntil(&candidates[at], c.Window.Until+c.Window.HorizonDays, minorPerUnit, parent)
+		one.judge(&c.Entries[at], err)
+		if n == 0 || one.Verdict == Accepted {
+			*c = one
+		}
+		if c.Verdict == Accepted {
+			return
+		}
+	}
+}
+
+// judge comes to the verdict on one candidate. err is why it couldn't be fitted to
+// all of the history.
+func (c *Contest) judge(candidate *Entry, err error) {
 	if c.Transactions < leastTransactions {
 		c.Reason = fmt.Sprintf("too few purchases in the last %d days to compare by: %d, at least %d are needed", c.Window.HorizonDays, c.Transactions, leastTransactions)
 		return
@@ -239,7 +270,11 @@ func (c *Contest) decide(l *Ledger, candidates []family, minorPerUnit float64, p
 			continue
 		}
 		if worse := candidate.worseThan(e); worse != "" {
-			c.Verdict, c.Reason = Refused, fmt.Sprintf("%s is worse than %s in the last %d days: %s", candidate.Name, e.Name, c.Window.HorizonDays, worse)
+			than := "worse than"
+			if e.ofParent {
+				than = "not clearly better than"
+			}
+			c.Verdict, c.Reason = Refused, fmt.Sprintf("%s is %s %s in the last %d days: %s", candidate.Name, than, e.Name, c.Window.HorizonDays, worse)
 			return
 		}
 		if e.Role == InForce {
@@ -254,34 +289,32 @@ func (c *Contest) decide(l *Ledger, candidates []family, minorPerUnit float64, p
 	c.Verdict, c.Reason = Accepted, fmt.Sprintf("%s in the last %d days: %s", candidate.Name, c.Window.HorizonDays, against)
 }
 
-// best is the challenger with the best order among those whose error is near the
-// least, as in choose; -1: none is identified.
-func (c *Contest) best() int {
+// ranked are the challengers whose error is near the least, those with the best order
+// first, as in choose.
+func (c *Contest) ranked() []int {
 	least := math.Inf(1)
 	for i := range c.Entries {
 		if e := &c.Entries[i]; e.Role == Challenger && len(e.NotIdentified) == 0 {
 			least = min(least, e.MAE)
 		}
 	}
-	best := -1
+	var ranked []int
 	for i := range c.Entries {
-		e := &c.Entries[i]
-		if e.Role != Challenger || len(e.NotIdentified) > 0 || e.MAE > least*(1+rehearsalTolerance) {
-			continue
-		}
-		// Where nothing was bought there is no order, and the first is as good as any.
-		if best < 0 || e.Gini > c.Entries[best].Gini {
-			best = i
+		if e := &c.Entries[i]; e.Role == Challenger && len(e.NotIdentified) == 0 && e.MAE <= least*(1+rehearsalTolerance) {
+			ranked = append(ranked, i)
 		}
 	}
-	return best
+	// Where nothing was bought there is no order, and the first is as good as any.
+	slices.SortStableFunc(ranked, func(a, b int) int { return cmp.Compare(c.Entries[b].Gini, c.Entries[a].Gini) })
+	return ranked
 }
 
 // worseThan says in what e is worse than the other; "": in nothing. What either
 // doesn't say isn't compared.
 func (e *Entry) worseThan(other *Entry) string {
 	if len(e.logs) > 0 && len(other.logs) > 0 {
-		if mean, standardError := difference(e.logs, other.logs); mean < -contestErrors*standardError {
+		mean, standardError := difference(e.logs, other.logs)
+		if least := contestErrors * standardError; mean < -least || other.ofParent && mean < least {
 			return fmt.Sprintf("mean ln probability %.4f against %.4f, with a standard error of the difference of %.4f", e.LogScore, other.LogScore, standardError)
 		}
 	}

@@ -98,11 +98,7 @@ func TestContest(t *testing.T) {
 	t.Run("a worse candidate", func(t *testing.T) {
 		// What the candidate is fitted to isn't how customers buy in the window: the champion knows better.
 		wantVerdict(t, contest(drifting(3, 1500, busy, calm, anyAmount), calmOnes, nil), backtest.Refused, "worse than number 1")
-		c := contest(drifting(3, 1500, calm, busy, anyAmount), busyOnes, nil)
-		wantVerdict(t, c, backtest.Refused, "worse than number 1")
-		if c.Candidate == nil {
-			t.Error("what was refused isn't shown")
-		}
+		wantVerdict(t, contest(drifting(3, 1500, calm, busy, anyAmount), busyOnes, nil), backtest.Refused, "worse than number 1")
 	})
 	t.Run("worse than a baseline", func(t *testing.T) {
 		// Each pays his own price always, from cents to thousands: the first purchase says it, and the model doesn't read it.
@@ -111,7 +107,11 @@ func TestContest(t *testing.T) {
 			return func() int64 { return price + 1 }
 		}
 		seldom := regime{R: .25, Alpha: 20, A: .8, B: 3}
-		wantVerdict(t, contest(drifting(4, 4000, seldom, seldom, fixed), nil, nil), backtest.Refused, "worse than past spend")
+		c := contest(drifting(4, 4000, seldom, seldom, fixed), nil, nil)
+		wantVerdict(t, c, backtest.Refused, "worse than past spend")
+		if c.Candidate == nil || c.AtCut == nil {
+			t.Error("what was refused isn't shown")
+		}
 	})
 }
 
@@ -154,7 +154,9 @@ func TestContestWithoutAnswer(t *testing.T) {
 // history says.
 func TestContestShrinks(t *testing.T) {
 	parent := &backtest.Parent{Purchases: calm, Spend: &btyd.GammaGamma{P: 6, Q: 4, Gamma: 20}}
-	c := contest(drifting(7, 400, busy, busy, anyAmount), &backtest.Champion{Label: "the tenant's", Purchases: calm}, parent)
+	tenants := &backtest.Champion{Label: "the tenant's", Purchases: calm, OfParent: true}
+	wantVerdict(t, contest(drifting(8, 400, calm, calm, anyAmount), tenants, parent), backtest.Refused, "not clearly better than the tenant's")
+	c := contest(drifting(7, 400, busy, busy, anyAmount), tenants, parent)
 	wantVerdict(t, c, backtest.Accepted, "no worse than the tenant's")
 	own, ok := c.Candidate.Purchases.(btyd.BGNBD)
 	if !ok || len(c.Entries) != 4 {

@@ -164,6 +164,9 @@ func (p *Policy) localDay(unixMillis int64) int32 {
 	return int32(floorDiv(unixMillis, dayMillis))
 }
 
+// LocalDay is the tenant's calendar day at a time in Unix seconds, counted from 1970-01-01.
+func (p *Policy) LocalDay(unix int64) int32 { return p.localDay(1000 * unix) }
+
 // startOfDay is when a local day begins, Unix seconds.
 func (p *Policy) startOfDay(day int32) int64 {
 	local := int64(day) * daySeconds

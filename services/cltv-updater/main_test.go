@@ -9,4 +9,4 @@ import (
 func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 // TestProgram starts the program, waits until it is ready, and stops it.
-func TestProgram(t *testing.T) { programtest.Serve(t, false) }
+func TestProgram(t *testing.T) { programtest.Serve(t, programtest.Redis) }

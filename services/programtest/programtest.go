@@ -24,6 +24,16 @@ const asMain = "PERENNIAL_TEST_MAIN"
 // limit bounds each step.
 const limit = time.Minute
 
+// Uses is what a program uses beside Kafka.
+type Uses int
+
+// What there is.
+const (
+	Nothing Uses = iota
+	HTTP
+	Redis
+)
+
 // Main is for TestMain: it runs the tests, or, in the process that Serve starts,
 // the program itself.
 func Main(m *testing.M, main func()) {
@@ -37,7 +47,7 @@ func Main(m *testing.M, main func()) {
 // Serve starts the program, waits until it says that it is ready, asks it to
 // stop, and checks that it ended well. It also checks what needs no server:
 // config print, version, help, and a setting that is wrong.
-func Serve(t *testing.T, httpSetting bool) {
+func Serve(t *testing.T, uses Uses) {
 	t.Helper()
 	twins, err := local.Start(local.Options{})
 	if err != nil {
@@ -55,9 +65,11 @@ func Serve(t *testing.T, httpSetting bool) {
 	env := []string{
 		asMain + "=1", "PERENNIAL_KAFKA_BROKERS=" + twins.Broker, "PERENNIAL_ADMIN_LISTEN=" + freeAddress(t),
 	}
-	if httpSetting {
+	switch uses {
+	case Nothing:
+	case HTTP:
 		env = append(env, "PERENNIAL_HTTP_LISTEN="+freeAddress(t))
-	} else {
+	case Redis:
 		env = append(env, "PERENNIAL_REDIS_ADDRS="+twins.Redis, "PERENNIAL_UPDATER_EMBEDDED_REDIS=true")
 	}
 	for args, want := range map[string]string{

@@ -11,7 +11,7 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/store"
 	"github.com/perennial-cltv/perennial/pkg/task"
 	"github.com/perennial-cltv/perennial/pkg/wire"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
+	"github.com/perennial-cltv/perennial/services/control"
 )
 
 // BenchmarkMachine is one of four tasks of the drains, without Kafka and Redis:

@@ -8,7 +8,7 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/stream"
 	"github.com/perennial-cltv/perennial/pkg/wire"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
+	"github.com/perennial-cltv/perennial/services/control"
 )
 
 // publish brings into force what a tenant in service has: a policy, the model of

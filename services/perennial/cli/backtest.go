@@ -15,8 +15,8 @@ import (
 
 	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/ops"
+	"github.com/perennial-cltv/perennial/services/control"
 	"github.com/perennial-cltv/perennial/services/perennial/backtestreport"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
 	"github.com/perennial-cltv/perennial/services/perennial/history"
 	"github.com/perennial-cltv/perennial/services/perennial/screen"
 )

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+	"github.com/perennial-cltv/perennial/services/control"
 	"github.com/perennial-cltv/perennial/services/perennial/backtestreport"
 	"github.com/perennial-cltv/perennial/services/perennial/cdnow"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
 )
 
 // backtestCDNOW are the arguments that the published figures belong to.

@@ -4,9 +4,10 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/ops"
 	"github.com/perennial-cltv/perennial/services/cltv-updater/updater"
 	"github.com/perennial-cltv/perennial/services/gate"
+	"github.com/perennial-cltv/perennial/services/model-trainer/trainer"
 )
 
-// Config is all that perennial can be told: what the three services can, once
+// Config is all that perennial can be told: what the services can, once
 // for all of them where that makes sense.
 type Config struct {
 	ops.Common `yaml:",inline"`
@@ -16,6 +17,7 @@ type Config struct {
 	Calls      Listener         `yaml:"calls" doc:"call-ingester."`
 	Billing    Listener         `yaml:"billing" doc:"billing-consumer."`
 	Updater    updater.Settings `yaml:"updater" doc:"The tasks, one for each partition of customer.events.v1."`
+	Trainer    trainer.Settings `yaml:"trainer" doc:"model-trainer."`
 }
 
 // Listener is where one of the intakes listens.
@@ -28,7 +30,7 @@ func Defaults() Config {
 	return Config{
 		Common: ops.CommonDefaults(":8083"), Kafka: ops.KafkaDefaults(), Redis: ops.RedisDefaults(),
 		Intake: gate.SettingsDefaults(), Calls: Listener{ops.HTTPDefaults(":8081")}, Billing: Listener{ops.HTTPDefaults(":8082")},
-		Updater: updater.SettingsDefaults(),
+		Updater: updater.SettingsDefaults(), Trainer: trainer.SettingsDefaults(),
 	}
 }
 

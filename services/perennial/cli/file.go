@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/perennial-cltv/perennial/pkg/ops"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
+	"github.com/perennial-cltv/perennial/services/control"
 	"github.com/perennial-cltv/perennial/services/perennial/history"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/perennial-cltv/perennial/pkg/ops"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
+	"github.com/perennial-cltv/perennial/services/control"
 	"github.com/perennial-cltv/perennial/services/perennial/history"
 	"github.com/perennial-cltv/perennial/services/perennial/importer"
 	"github.com/perennial-cltv/perennial/services/perennial/screen"

@@ -13,7 +13,7 @@ import (
 
 	"github.com/perennial-cltv/perennial/pkg/ops"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
+	"github.com/perennial-cltv/perennial/services/control"
 	"github.com/perennial-cltv/perennial/services/perennial/screen"
 )
 
@@ -21,9 +21,11 @@ func (a *app) modelCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use: "model", Short: "See which models were published, compare them, and go back to one",
 		Long: `Models are records of the log: what was published stands there with its time and
-its reason, as long as the log is kept. Of two the higher number counts. "publish
-model" brings a new one into force.`,
-	}, a.modelListCommand(), a.modelShowCommand(), a.modelDiffCommand(), a.modelRollbackCommand())
+its reason, as long as the log is kept. Of two the higher number counts.
+model-trainer brings a new one into force where it is no worse; "model decisions"
+shows what it decided and why, "publish model" is for models of your own.`,
+	}, a.modelListCommand(), a.modelShowCommand(), a.modelDiffCommand(), a.modelDecisionsCommand(), a.modelRollbackCommand(),
+		a.modelPublishCommand())
 }
 
 // modelFlags say whose model is meant.

@@ -13,7 +13,7 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/store"
 	"github.com/perennial-cltv/perennial/pkg/wire"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
+	"github.com/perennial-cltv/perennial/services/control"
 )
 
 // tenantForm is what a tenant may be called.

@@ -14,8 +14,8 @@ func (a *app) runCommand() *cobra.Command {
 	var partitions int32
 	c := &cobra.Command{
 		Use: "run", Short: "Run all services in this process", Args: arguments(),
-		Long: `Run call-ingester, billing-consumer and cltv-updater in this process until
-SIGTERM or Ctrl-C.
+		Long: `Run call-ingester, billing-consumer, cltv-updater and model-trainer in this
+process until SIGTERM or Ctrl-C.
 
 With --brokers and --redis they use these servers; without either, Kafka and
 Redis are in this process, too, and forget everything at the end. Topics that
@@ -34,7 +34,7 @@ aren't there are made.`,
 			}
 			defer func() { err = errors.Join(err, s.close(c.Context())) }()
 			a.sayWhere(s)
-			return s.serve(c.Context(), a.announce(s))
+			return s.serve(c.Context(), s.training(), a.announce(s))
 		},
 	}
 	c.Flags().Int32Var(&partitions, "partitions", laptopPartitions, "partitions of topics that aren't there")

@@ -14,6 +14,7 @@ import (
 	"github.com/perennial-cltv/perennial/services/call-ingester/ingester"
 	"github.com/perennial-cltv/perennial/services/cltv-updater/updater"
 	"github.com/perennial-cltv/perennial/services/connect"
+	"github.com/perennial-cltv/perennial/services/model-trainer/trainer"
 	"github.com/perennial-cltv/perennial/services/perennial/local"
 )
 
@@ -124,6 +125,15 @@ func (s *stack) tasks() []ops.Task {
 // serve runs the services and what else is given until ctx ends.
 func (s *stack) serve(ctx context.Context, more ...ops.Task) error {
 	return s.rt.Serve(ctx, s.config.Common, append(s.tasks(), more...)...)
+}
+
+// training is model-trainer. The demo goes without: its figures are those of the
+// published model.
+func (s *stack) training() ops.Task {
+	c := s.config
+	return ops.Task{Name: trainer.Name, Run: func(ctx context.Context) error {
+		return trainer.Run(ctx, s.rt, trainer.Config{Common: c.Common, Kafka: c.Kafka, Trainer: c.Trainer})
+	}}
 }
 
 // close sends the last telemetry and ends the twins.

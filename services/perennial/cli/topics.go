@@ -39,7 +39,7 @@ for a deployment.`,
 			t := client.Config().Topics
 			for _, name := range []string{
 				t.Calls, stream.DeadLetterTopic(t.Calls), t.Billing, stream.DeadLetterTopic(t.Billing),
-				t.Events, stream.DeadLetterTopic(t.Events), t.Updates, t.Churn, t.State,
+				t.Events, stream.DeadLetterTopic(t.Events), t.Updates, t.Churn, t.State, t.Decisions,
 			} {
 				a.out.Printf("%s\n", name)
 			}

@@ -12,8 +12,8 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/stream"
 	"github.com/perennial-cltv/perennial/pkg/task"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+	"github.com/perennial-cltv/perennial/services/control"
 	"github.com/perennial-cltv/perennial/services/perennial/cdnow"
-	"github.com/perennial-cltv/perennial/services/perennial/control"
 )
 
 // Player plays a story into the topics as fast as the services keep up: a week

@@ -12,13 +12,12 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/btyd"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
-	"github.com/perennial-cltv/perennial/services/perennial/history"
 )
 
-// Fitted answers a model that was fitted to a history, without a number: it gets
-// the next one when it is published.
+// Fitted answers a model that was fitted to a history whose days count from
+// 1970-01-01, without a number: it gets the next one when it is published.
 func Fitted(f *backtest.Fitted, reason string) *perennialv1.ModelPublished {
-	until := history.DateOf(f.Until)
+	until := time.Unix(int64(f.Until)*24*60*60, 0).UTC()
 	m := &perennialv1.ModelPublished{
 		Customers: f.Customers, Repeaters: f.Repeaters, TrainedTo: timestamppb.New(until), Reason: reason,
 	}

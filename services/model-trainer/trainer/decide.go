@@ -1,0 +1,192 @@
+package trainer
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/perennial-cltv/perennial/pkg/backtest"
+	"github.com/perennial-cltv/perennial/pkg/btyd"
+	"github.com/perennial-cltv/perennial/pkg/cltv"
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+	"github.com/perennial-cltv/perennial/services/control"
+)
+
+// maxSegments bounds how many segments of a tenant get models of their own; the
+// updater takes 256 scopes.
+const maxSegments = 200
+
+// windowShare is the greatest part of the history that the window may have: a third.
+const windowShare = 3
+
+// decide decides on the models of a tenant: its own first, then those of its
+// segments by their names, whose parent it is. What they are compared by is at least
+// so many days.
+func (s *situation) decide(at time.Time, least int32) iter.Seq[*perennialv1.ModelDecision] {
+	return func(yield func(*perennialv1.ModelDecision) bool) {
+		decision, parent := s.decideOn("", s.models[""], nil, at, least)
+		if !yield(decision) || parent == nil {
+			return
+		}
+		for _, segment := range s.segments() {
+			decision, _ := s.decideOn(segment, s.models[segment], parent, at, least)
+			if !yield(decision) {
+				return
+			}
+		}
+	}
+}
+
+// segments are those with enough customers to be looked at, the largest where there
+// are too many.
+func (s *situation) segments() []string {
+	counts := map[string]int{}
+	for _, c := range s.customers {
+		if c.segment != "" {
+			counts[c.segment]++
+		}
+	}
+	maps.DeleteFunc(counts, func(_ string, n int) bool { return n < backtest.LeastShrunkCustomers })
+	segments := slices.Sorted(maps.Keys(counts))
+	slices.SortStableFunc(segments, func(a, b string) int { return counts[b] - counts[a] })
+	segments = segments[:min(len(segments), maxSegments)]
+	slices.Sort(segments)
+	return segments
+}
+
+// window is the latest days, as many as a customer may be silent by the policy, but
+// none that the model in force was trained on: it would have the advantage of having
+// seen them, and keep it for ever where it is trained often.
+func (s *situation) window(first int32, inForce *perennialv1.ModelPublished, least int32) backtest.Window {
+	days := s.policy.ChurnHorizonDays
+	if inForce.GetTrainedTo() != nil {
+		days = min(days, max(least, s.day-int32(inForce.TrainedTo.Seconds/daySeconds)))
+	}
+	days = max(1, min(days, (s.day-first)/windowShare))
+	return backtest.Window{Until: s.day - days, HorizonDays: days}
+}
+
+// decideOn decides on the model of a scope. It also answers the model to which the
+// segments are to be compared: the candidate as it was before the window if it was
+// accepted, else that in force; nil: there is none.
+func (s *situation) decideOn(scope string, inForce *perennialv1.ModelPublished, parent *backtest.Parent, at time.Time, least int32) (*perennialv1.ModelDecision, *backtest.Parent) {
+	ledger := s.ledger(scope)
+	first, _, _ := ledger.Span()
+	window := s.window(first, inForce, least)
+	contest := ledger.Contest(window, math.Pow10(cltv.MinorDigits(s.policy.Currency)), champion(inForce, parent), parent)
+	d := &perennialv1.ModelDecision{
+		Tenant: s.tenant, Scope: scope, DecidedAt: timestamppb.New(at), Reason: contest.Reason,
+		WindowFrom: dateOf(window.Until), WindowUntil: dateOf(s.day),
+		Customers: int64(contest.Customers), Transactions: contest.Transactions,
+	}
+	switch contest.Verdict {
+	case backtest.Accepted:
+		d.Outcome = perennialv1.Outcome_OUTCOME_PUBLISHED
+	case backtest.Refused:
+		d.Outcome = perennialv1.Outcome_OUTCOME_REFUSED
+	default:
+		d.Outcome = perennialv1.Outcome_OUTCOME_UNDECIDED
+	}
+	for i := range contest.Entries {
+		d.Trials = append(d.Trials, trialOf(&contest.Entries[i]))
+	}
+	if contest.Candidate != nil {
+		if reasons := contest.Candidate.SpendNotIdentified; len(reasons) > 0 {
+			d.Reason += "; a customer's own mean is taken for spend: " + reasons[0]
+		}
+		d.Candidate = control.Fitted(contest.Candidate, d.Reason)
+		d.Candidate.Scope = scope
+	}
+	if d.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
+		d.Candidate.Number = inForce.GetNumber() + 1
+		if _, err := control.Publish(s.tenant, d.Candidate, at); err != nil {
+			d.Outcome, d.Reason = perennialv1.Outcome_OUTCOME_UNDECIDED, fmt.Sprintf("the updater would refuse the candidate: %v", err)
+			d.Candidate.Number = 0
+		} else {
+			return d, contest.AtCut
+		}
+	}
+	if inForce == nil {
+		return d, nil
+	}
+	return d, &backtest.Parent{Purchases: purchasesOf(inForce), Spend: spendOf(inForce)}
+}
+
+// ledger is the purchases of the customers of a scope.
+func (s *situation) ledger(scope string) *backtest.Ledger {
+	l := new(backtest.Ledger)
+	for name, c := range s.customers {
+		if scope == "" || c.segment == scope {
+			l.Set(name, c.days)
+		}
+	}
+	return l
+}
+
+// champion is what a candidate of a scope is compared with: the model in force
+// there, which for a segment without one is the tenant's.
+func champion(inForce *perennialv1.ModelPublished, parent *backtest.Parent) *backtest.Champion {
+	switch {
+	case inForce != nil:
+		return &backtest.Champion{
+			Label:     fmt.Sprintf("number %d (%s)", inForce.Number, inForce.ModelId),
+			Purchases: purchasesOf(inForce), Spend: spendOf(inForce),
+		}
+	case parent != nil:
+		return &backtest.Champion{Label: "the tenant's model", Purchases: parent.Purchases, Spend: parent.Spend, OfParent: true}
+	default:
+		return nil
+	}
+}
+
+func purchasesOf(m *perennialv1.ModelPublished) btyd.PurchaseModel {
+	switch {
+	case m.MbgNbd != nil:
+		return btyd.MBGNBD{R: m.MbgNbd.R, Alpha: m.MbgNbd.Alpha, A: m.MbgNbd.A, B: m.MbgNbd.B}
+	case m.ParetoNbd != nil:
+		return btyd.ParetoNBD{R: m.ParetoNbd.R, Alpha: m.ParetoNbd.Alpha, S: m.ParetoNbd.S, Beta: m.ParetoNbd.Beta}
+	default:
+		b := m.GetBgNbd()
+		return btyd.BGNBD{R: b.GetR(), Alpha: b.GetAlpha(), A: b.GetA(), B: b.GetB()}
+	}
+}
+
+func spendOf(m *perennialv1.ModelPublished) *btyd.GammaGamma {
+	if m.GammaGamma == nil {
+		return nil
+	}
+	return &btyd.GammaGamma{P: m.GammaGamma.P, Q: m.GammaGamma.Q, Gamma: m.GammaGamma.Gamma}
+}
+
+func trialOf(e *backtest.Entry) *perennialv1.ModelTrial {
+	t := &perennialv1.ModelTrial{
+		Name: e.Name, NotIdentified: e.NotIdentified,
+		Mae: said(e.MAE), Gini: said(e.Gini), MoneyGini: said(e.MoneyGini), LogScore: said(e.LogScore),
+	}
+	switch e.Role {
+	case backtest.InForce:
+		t.Role = perennialv1.Role_ROLE_CHAMPION
+	case backtest.Baseline:
+		t.Role = perennialv1.Role_ROLE_BASELINE
+	default:
+		t.Role = perennialv1.Role_ROLE_CHALLENGER
+	}
+	return t
+}
+
+// said is nil for what isn't said.
+func said(v float64) *float64 {
+	if math.IsNaN(v) {
+		return nil
+	}
+	return &v
+}
+
+func dateOf(day int32) *timestamppb.Timestamp {
+	return &timestamppb.Timestamp{Seconds: int64(day) * daySeconds}
+}

@@ -1,0 +1,87 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/perennial-cltv/perennial/pkg/btyd/fit"
+	"github.com/perennial-cltv/perennial/pkg/stream"
+	"github.com/perennial-cltv/perennial/pkg/task"
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+)
+
+// due knows when a tenant's models are to be trained: every so many days of the
+// tenant's own clock, so that a history which is played back trains as it would have
+// while it happened.
+type due struct {
+	everyDays int32
+	// next is the offset after the last decision that was read.
+	next int64
+	// decided is the day up to which data was last decided on, by tenant.
+	decided map[string]int32
+	// seen is the day on which a model was first seen in force that doesn't say to what day it was trained.
+	seen map[seenModel]int32
+}
+
+type seenModel struct {
+	tenant string
+	number int64
+}
+
+func newDue(everyDays int) due {
+	return due{everyDays: int32(everyDays), decided: map[string]int32{}, seen: map[seenModel]int32{}}
+}
+
+const daySeconds = 24 * 60 * 60
+
+// follow reads the decisions that were made, also those of a trainer before.
+func (d *due) follow(ctx context.Context, kafka *stream.Client) error {
+	span := []stream.Span{{Partition: 0, From: d.next, To: -1}}
+	return kafka.Read(ctx, kafka.Config().Topics.Decisions, span, func(_ int32, r *task.Record) error {
+		d.next = r.Offset + 1
+		var made perennialv1.ModelDecision
+		if err := proto.Unmarshal(r.Value, &made); err != nil {
+			return fmt.Errorf("decision at offset %d: %w", r.Offset, err)
+		}
+		day := int32(made.GetWindowUntil().GetSeconds() / daySeconds)
+		d.decided[made.Tenant] = max(d.decided[made.Tenant], day)
+		return nil
+	})
+}
+
+// now says whether a tenant's models are to be trained. Whoever has no model, and
+// had no decision, waits until there is enough to fit one to.
+func (d *due) now(s *situation) bool {
+	since, known := d.decided[s.tenant]
+	if m := s.models[""]; m != nil {
+		known = true
+		if m.TrainedTo != nil {
+			since = max(since, int32(m.TrainedTo.Seconds/daySeconds))
+		} else {
+			key := seenModel{s.tenant, m.Number}
+			if _, ok := d.seen[key]; !ok {
+				d.seen[key] = s.day
+			}
+			since = max(since, d.seen[key])
+		}
+	}
+	if known {
+		return s.day-since >= d.everyDays
+	}
+	return len(s.customers) >= fit.LeastCustomers && s.day-s.firstDay() >= fit.LeastDays
+}
+
+// trained notes that a tenant's models were decided on. The decisions say it, too,
+// once they are read.
+func (d *due) trained(s *situation) { d.decided[s.tenant] = max(d.decided[s.tenant], s.day) }
+
+// firstDay is the day of the first purchase of all customers.
+func (s *situation) firstDay() int32 {
+	first := s.day
+	for _, c := range s.customers {
+		first = min(first, c.days[0].Day)
+	}
+	return first
+}

@@ -1,0 +1,160 @@
+// Package trainer keeps the models of every tenant fitted to its customers.
+//
+// The way of a model:
+//
+//	follow    cltv.state.v1: the purchases of every customer, kept current by
+//	          each state that replaces another; clocks and parameters in force
+//	          from the checkpoints                                    states.go
+//	wait      until a tenant's clock has gone on by every_days since its model
+//	          was trained or decided on                               due.go
+//	contest   each family fitted to what was before the latest window, compared
+//	          in it with the model in force, which hasn't seen it either, and
+//	          with baselines; segments shrunk to the tenant's model where they
+//	          are small                                               decide.go, pkg/backtest
+//	publish   ModelPublished to every partition of customer.events.v1, where the
+//	          candidate is no worse                                   publish.go
+//	record    the decision, whatever it is, in model.decisions.v1     publish.go
+//	repeat    a model that a partition hasn't, as its checkpoints say publish.go
+//
+// It keeps nothing of its own: started again, it reads the topic from its
+// beginning. Two at once do no harm but the work twice, since the updater takes the
+// higher number, and of two models with one number the same one everywhere.
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/perennial-cltv/perennial/pkg/ops"
+	"github.com/perennial-cltv/perennial/pkg/stream"
+	"github.com/perennial-cltv/perennial/services/connect"
+)
+
+// trainer is the service.
+type trainer struct {
+	settings Settings
+	kafka    *stream.Client
+	producer *stream.Producer
+	log      *slog.Logger
+	read     *ops.Condition // fails until all states were read once
+
+	states *states
+	due    due
+	repeat repeats
+
+	decisions metric.Int64Counter
+	seconds   metric.Float64Histogram
+}
+
+// closeWithin bounds the wait for what is still on its way to Kafka.
+const closeWithin = 5 * time.Second
+
+// Run serves until ctx ends.
+func Run(ctx context.Context, rt *ops.Runtime, config Config) (err error) {
+	kafka, err := connect.Kafka(Name, config.Kafka, rt)
+	if err != nil {
+		return err
+	}
+	t := &trainer{
+		settings: config.Trainer, kafka: kafka, producer: kafka.NewProducer(), log: rt.Log,
+		read: rt.Health.Condition("states"), states: newStates(), due: newDue(config.Trainer.EveryDays), repeat: repeats{},
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+		defer cancel()
+		err = errors.Join(err, t.producer.Close(closing), kafka.Close())
+	}()
+	if err := t.measure(rt); err != nil {
+		return err
+	}
+	t.read.Set(errors.New("the states are still being read"))
+	rt.Health.Ready("kafka", kafka.Ping)
+	return ops.RunTasks(ctx, config.StopGrace, ops.Task{Name: "training", Run: t.run})
+}
+
+// run follows the states and trains who is due. What fails is tried again: nothing
+// that it needs is anywhere but in Kafka.
+func (t *trainer) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		switch err := t.round(ctx); {
+		case err == nil:
+			t.read.Set(nil)
+		case ctx.Err() == nil:
+			t.log.WarnContext(ctx, "training failed, trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(t.settings.Poll):
+		}
+	}
+	return nil
+}
+
+// round takes in what is new, and trains who is due.
+func (t *trainer) round(ctx context.Context) error {
+	if err := t.due.follow(ctx, t.kafka); err != nil {
+		return err
+	}
+	if err := t.states.follow(ctx, t.kafka); err != nil {
+		return err
+	}
+	for _, name := range t.states.tenants() {
+		situation, ok := t.states.situation(name)
+		if !ok {
+			continue
+		}
+		if err := t.repeatModels(ctx, situation); err != nil {
+			return err
+		}
+		if !t.due.now(situation) {
+			continue
+		}
+		if err := t.train(ctx, situation); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// train decides on the models of a tenant.
+func (t *trainer) train(ctx context.Context, s *situation) error {
+	begin := time.Now()
+	for d := range s.decide(time.Now(), int32(t.settings.EveryDays)) {
+		if err := t.tell(ctx, d); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	t.seconds.Record(ctx, time.Since(begin).Seconds())
+	t.due.trained(s)
+	return nil
+}
+
+func (t *trainer) measure(rt *ops.Runtime) error {
+	meter := rt.Meters.Meter(Name)
+	var errs [3]error
+	t.decisions, errs[0] = meter.Int64Counter("trainer.decisions", metric.WithUnit("{decision}"),
+		metric.WithDescription("Trainings, by what became of them."))
+	t.seconds, errs[1] = meter.Float64Histogram("trainer.training", metric.WithUnit("s"),
+		metric.WithDescription("Time to train the models of a tenant."))
+	_, errs[2] = meter.Int64ObservableGauge("trainer.customers", metric.WithUnit("{customer}"),
+		metric.WithDescription("Customers with a purchase, by tenant."),
+		metric.WithInt64Callback(func(_ context.Context, to metric.Int64Observer) error {
+			t.states.eachCount(func(tenant string, customers int) {
+				to.Observe(int64(customers), metric.WithAttributes(attribute.String("tenant", tenant)))
+			})
+			return nil
+		}))
+	if err := errors.Join(errs[:]...); err != nil {
+		return fmt.Errorf("measuring the training: %w", err)
+	}
+	return nil
+}

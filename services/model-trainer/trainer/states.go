@@ -1,0 +1,262 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/perennial-cltv/perennial/pkg/backtest"
+	"github.com/perennial-cltv/perennial/pkg/cltv"
+	"github.com/perennial-cltv/perennial/pkg/stream"
+	"github.com/perennial-cltv/perennial/pkg/task"
+	"github.com/perennial-cltv/perennial/pkg/wire"
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+)
+
+// states is what cltv.state.v1 says, as far as training needs it: some 150 bytes a
+// customer with a purchase, and nothing of the others.
+type states struct {
+	// next is the offset after the last record that was taken in, by partition.
+	next map[int32]int64
+	// said is what the last checkpoint of each partition has, by tenant.
+	said map[int32]map[string]*tenantCheckpoint
+	// params are those by which a tenant's days and money are read.
+	params map[string]*cltv.Params
+
+	mu        sync.Mutex // guards customers against who counts them for metrics
+	customers map[string]map[string]customer
+
+	folder  cltv.Folder
+	state   cltv.State
+	scratch []cltv.PurchaseDay
+	texts   map[string]string // segments, each once
+}
+
+// customer is one with a purchase.
+type customer struct {
+	segment string
+	days    []backtest.Purchase
+}
+
+// tenantCheckpoint is what a partition has of a tenant.
+type tenantCheckpoint struct {
+	clockUnix int64
+	models    []*perennialv1.ModelPublished
+	policy    *cltv.Policy
+}
+
+func newStates() *states {
+	return &states{
+		next: map[int32]int64{}, said: map[int32]map[string]*tenantCheckpoint{}, params: map[string]*cltv.Params{},
+		customers: map[string]map[string]customer{}, texts: map[string]string{},
+	}
+}
+
+// follow reads what is new. A checkpoint says in which time zone a purchase has its
+// day: where that isn't what states were read by, all is read again.
+func (s *states) follow(ctx context.Context, kafka *stream.Client) error {
+	topic := kafka.Config().Topics.State
+	n, err := kafka.Partitions(ctx, topic)
+	if err != nil {
+		return err
+	}
+	spans := make([]stream.Span, n)
+	for {
+		for p := range n {
+			spans[p] = stream.Span{Partition: p, From: s.from(p), To: -1}
+		}
+		if err := kafka.Read(ctx, topic, spans, s.take); err != nil {
+			return err
+		}
+		if !s.zonesChanged() {
+			return nil
+		}
+		s.mu.Lock()
+		clear(s.customers)
+		s.mu.Unlock()
+		clear(s.next)
+	}
+}
+
+// from is where reading goes on in a partition; -1: at its beginning.
+func (s *states) from(partition int32) int64 {
+	if next, ok := s.next[partition]; ok {
+		return next
+	}
+	return -1
+}
+
+// take takes in a record.
+func (s *states) take(partition int32, r *task.Record) error {
+	s.next[partition] = r.Offset + 1
+	tenant, name, ok := strings.Cut(string(r.Key), "/")
+	switch {
+	case string(r.Key) == task.CheckpointKey:
+		return s.takeCheckpoint(partition, r)
+	case !ok || tenant == "" || name == "" || name[0] == '~':
+		return nil // an opening, or a record of marketing spend
+	default:
+		return s.takeState(tenant, name, partition, r)
+	}
+}
+
+func (s *states) takeCheckpoint(partition int32, r *task.Record) error {
+	var ours wire.Checkpoint
+	var theirs perennialv1.Checkpoint // the models as they are published again
+	err := wire.DecodeCheckpoint(r.Value, &ours)
+	if err == nil {
+		err = proto.Unmarshal(r.Value, &theirs)
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint at offset %d of partition %d: %w", r.Offset, partition, err)
+	}
+	said := make(map[string]*tenantCheckpoint, len(ours.Tenants))
+	for i := range ours.Tenants {
+		t := &ours.Tenants[i]
+		said[t.Tenant] = &tenantCheckpoint{clockUnix: t.ClockUnix, policy: t.Policy, models: theirs.Tenants[i].Models}
+	}
+	s.said[partition] = said
+	return nil
+}
+
+// zonesChanged puts the policies in force in place of those by which states were
+// read, and says whether purchases have other days by that.
+func (s *states) zonesChanged() bool {
+	newest := map[string]*cltv.Policy{}
+	for _, said := range s.said {
+		for name, t := range said {
+			if t.policy != nil && (newest[name] == nil || t.policy.Number > newest[name].Number) {
+				newest[name] = t.policy
+			}
+		}
+	}
+	changed := false
+	for name, policy := range newest {
+		before := s.params[name]
+		if published := before.PublishedPolicy(); published != nil && published.Number == policy.Number {
+			continue
+		}
+		var none *cltv.Params
+		params, _, err := none.With(&cltv.Event{Kind: cltv.KindPolicySet, Tenant: name, Policy: policy}, nil)
+		if err != nil {
+			continue // the updater wouldn't have it in force
+		}
+		s.params[name] = params
+		changed = changed || !slices.Equal(params.Policy().ZoneOffsets, before.Policy().ZoneOffsets)
+	}
+	return changed
+}
+
+// takeState takes in the state of a customer, or takes the customer away where the
+// state is gone.
+func (s *states) takeState(tenant, name string, partition int32, r *task.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(r.Value) == 0 {
+		delete(s.customers[tenant], name)
+		return nil
+	}
+	if err := s.state.Decode(r.Value); err != nil {
+		return fmt.Errorf("state of %q at offset %d of partition %d: %w", r.Key, r.Offset, partition, err)
+	}
+	s.scratch = s.folder.PurchaseDays(s.scratch[:0], &s.state, s.params[tenant], s.state.AsOf())
+	if len(s.scratch) == 0 {
+		delete(s.customers[tenant], name) // all was taken back
+		return nil
+	}
+	c := customer{segment: s.text(s.state.Segment()), days: make([]backtest.Purchase, len(s.scratch))}
+	for i, d := range s.scratch {
+		c.days[i] = backtest.Purchase{Day: d.Day, Minor: d.Minor}
+	}
+	if s.customers[tenant] == nil {
+		s.customers[tenant] = map[string]customer{}
+	}
+	s.customers[tenant][name] = c
+	return nil
+}
+
+// text is a text of its own, and the same one each time.
+func (s *states) text(text string) string {
+	if known, ok := s.texts[text]; ok {
+		return known
+	}
+	own := strings.Clone(text)
+	s.texts[own] = own
+	return own
+}
+
+// tenants are those with customers, in a fixed order.
+func (s *states) tenants() []string { return slices.Sorted(maps.Keys(s.customers)) }
+
+// eachCount counts the customers of each tenant.
+func (s *states) eachCount(do func(tenant string, customers int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for tenant, customers := range s.customers {
+		do(tenant, len(customers))
+	}
+}
+
+// situation is what is known of a tenant at one moment.
+type situation struct {
+	tenant string
+	// day is the tenant's local day, counted from 1970-01-01: that of the partition whose clock is behind all others.
+	day    int32
+	policy cltv.Policy
+	// models are those in force, by scope.
+	models    map[string]*perennialv1.ModelPublished
+	customers map[string]customer
+	// lacking are the models that a partition hasn't.
+	lacking []lack
+}
+
+// lack is a model that a partition hasn't.
+type lack struct {
+	partition int32
+	model     *perennialv1.ModelPublished
+}
+
+// situation tells how a tenant stands; false where no partition has said what time
+// it is for it.
+func (s *states) situation(tenant string) (*situation, bool) {
+	out := &situation{
+		tenant: tenant, policy: s.params[tenant].Policy(), customers: s.customers[tenant],
+		models: map[string]*perennialv1.ModelPublished{},
+	}
+	clock := int64(0)
+	for _, said := range s.said {
+		t := said[tenant]
+		if t == nil {
+			continue
+		}
+		if t.clockUnix > 0 && (clock == 0 || t.clockUnix < clock) {
+			clock = t.clockUnix
+		}
+		for _, m := range t.models {
+			if known := out.models[m.Scope]; known == nil || known.Number < m.Number {
+				out.models[m.Scope] = m
+			}
+		}
+	}
+	for partition, said := range s.said {
+		for scope, m := range out.models {
+			if !said[tenant].has(scope, m.Number) {
+				out.lacking = append(out.lacking, lack{partition, m})
+			}
+		}
+	}
+	out.day = out.policy.LocalDay(clock)
+	return out, clock > 0
+}
+
+// has says whether a partition has a model of a scope, or a later one.
+func (t *tenantCheckpoint) has(scope string, number int64) bool {
+	return t != nil && slices.ContainsFunc(t.models, func(m *perennialv1.ModelPublished) bool {
+		return m.Scope == scope && m.Number >= number
+	})
+}
