@@ -120,10 +120,7 @@ func (l *Ledger) Contest(w Window, minorPerUnit float64, champion *Champion, par
 	if !parent.applies(customers) {
 		parent = nil
 	}
-	r := &rink{window: w, customers: customers, minorPerUnit: minorPerUnit, purchases: futureOf(customers)}
-	for i := range customers {
-		r.money = append(r.money, float64(customers[i].FutureMinor)/minorPerUnit)
-	}
+	r := newRink(w, customers, minorPerUnit)
 	candidates := parent.families()
 	base := baseOf(customers)
 	spend, aboutSpend := parent.spendOf(customers, minorPerUnit)
@@ -166,6 +163,25 @@ type rink struct {
 	purchases, money []float64
 }
 
+// mostCompared bounds the customers by which methods are compared: of more every
+// n-th is taken, in the order of the keys. Fits take all.
+const mostCompared = 50_000
+
+func newRink(w Window, customers []Customer, minorPerUnit float64) *rink {
+	r := &rink{window: w, minorPerUnit: minorPerUnit, customers: customers}
+	if n := (len(customers) + mostCompared - 1) / mostCompared; n > 1 {
+		r.customers = nil
+		for i := 0; i < len(customers); i += n {
+			r.customers = append(r.customers, customers[i])
+		}
+	}
+	r.purchases = futureOf(r.customers)
+	for i := range r.customers {
+		r.money = append(r.money, float64(r.customers[i].FutureMinor)/minorPerUnit)
+	}
+	return r
+}
+
 func unsaid(e *Entry) {
 	e.MAE, e.Gini, e.MoneyGini, e.LogScore = math.NaN(), math.NaN(), math.NaN(), math.NaN()
 }
@@ -181,9 +197,9 @@ func (r *rink) ask(e *Entry, model btyd.PurchaseModel, spend *btyd.GammaGamma) {
 		e.NotIdentified = []string{err.Error()}
 		return
 	}
-	e.MAE, e.Gini = evaluate.ErrorsOf(p.expected, r.purchases).MAE, evaluate.OrderOf(p.expected, r.purchases).Gini
+	e.MAE, e.Gini = evaluate.ErrorsOf(p.expected, r.purchases).MAE, evaluate.Gini(p.expected, r.purchases)
 	if spend != nil {
-		e.MoneyGini = evaluate.OrderOf(p.money, r.money).Gini
+		e.MoneyGini = evaluate.Gini(p.money, r.money)
 	}
 	e.logs = r.logsOf(model)
 	sum := 0.0
@@ -222,7 +238,7 @@ func (r *rink) order(b *baseline) Entry {
 	for i := range r.customers {
 		scores[i] = b.score(&r.customers[i], r.window)
 	}
-	e.Gini, e.MoneyGini = evaluate.OrderOf(scores, r.purchases).Gini, evaluate.OrderOf(scores, r.money).Gini
+	e.Gini, e.MoneyGini = evaluate.Gini(scores, r.purchases), evaluate.Gini(scores, r.money)
 	return e
 }
 

@@ -25,9 +25,15 @@ func OrderOf(scores, actual []float64) Order {
 	mustMatch(len(scores), len(actual))
 	return Order{
 		Spearman:   correlation(ranks(scores), ranks(actual)),
-		Gini:       lorenz(scores, actual) / lorenz(actual, actual),
+		Gini:       Gini(scores, actual),
 		TopHitRate: topHitRate(scores, actual, max(1, len(scores)/5)),
 	}
+}
+
+// Gini is Order's alone.
+func Gini(scores, actual []float64) float64 {
+	mustMatch(len(scores), len(actual))
+	return lorenz(scores, actual) / lorenz(actual, actual)
 }
 
 // ranks gives each value its rank from 1, ties their mean rank.
@@ -48,7 +54,7 @@ func descending(values []float64) []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(values[b], values[a]), a-b) })
 	return order
 }
 

@@ -2,7 +2,7 @@ package trainer
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 
 	"google.golang.org/protobuf/proto"
 
@@ -12,17 +12,20 @@ import (
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 )
 
-// due knows when a tenant's models are to be trained: every so many days of the
+// due knows what was decided, and when a tenant's models are to be trained: every so many days of the
 // tenant's own clock, so that a history which is played back trains as it would have
 // while it happened.
 type due struct {
 	everyDays int32
+	log       *slog.Logger
 	// next is the offset after the last decision that was read.
 	next int64
 	// decided is the day up to which data was last decided on, by tenant.
 	decided map[string]int32
 	// seen is the day on which a model was first seen in force that doesn't say to what day it was trained.
 	seen map[seenModel]int32
+	// models are those that were decided to be published and aren't in force as far as is known, by tenant and scope.
+	models map[string]map[string]*model
 }
 
 type seenModel struct {
@@ -30,8 +33,8 @@ type seenModel struct {
 	number int64
 }
 
-func newDue(everyDays int) due {
-	return due{everyDays: int32(everyDays), decided: map[string]int32{}, seen: map[seenModel]int32{}}
+func newDue(everyDays int, log *slog.Logger) due {
+	return due{everyDays: int32(everyDays), log: log, decided: map[string]int32{}, seen: map[seenModel]int32{}, models: map[string]map[string]*model{}}
 }
 
 const daySeconds = 24 * 60 * 60
@@ -40,15 +43,27 @@ const daySeconds = 24 * 60 * 60
 func (d *due) follow(ctx context.Context, kafka *stream.Client) error {
 	span := []stream.Span{{Partition: 0, From: d.next, To: -1}}
 	return kafka.Read(ctx, kafka.Config().Topics.Decisions, span, func(_ int32, r *task.Record) error {
-		d.next = r.Offset + 1
-		var made perennialv1.ModelDecision
-		if err := proto.Unmarshal(r.Value, &made); err != nil {
-			return fmt.Errorf("decision at offset %d: %w", r.Offset, err)
-		}
-		day := int32(made.GetWindowUntil().GetSeconds() / daySeconds)
-		d.decided[made.Tenant] = max(d.decided[made.Tenant], day)
+		d.take(ctx, r)
 		return nil
 	})
+}
+
+func (d *due) take(ctx context.Context, r *task.Record) {
+	d.next = r.Offset + 1
+	made := new(perennialv1.ModelDecision)
+	if err := proto.Unmarshal(r.Value, made); err != nil {
+		d.log.WarnContext(ctx, "a record among the decisions can't be read, and is passed over", "offset", r.Offset, "error", err)
+		return
+	}
+	day := int32(made.GetWindowUntil().GetSeconds() / daySeconds)
+	d.decided[made.Tenant] = max(d.decided[made.Tenant], day)
+	if made.Outcome != perennialv1.Outcome_OUTCOME_PUBLISHED {
+		return
+	}
+	if d.models[made.Tenant] == nil {
+		d.models[made.Tenant] = map[string]*model{}
+	}
+	d.models[made.Tenant][made.Scope] = &model{ModelPublished: made.Candidate}
 }
 
 // now says whether a tenant's models are to be trained. Whoever has no model, and
@@ -72,10 +87,6 @@ func (d *due) now(s *situation) bool {
 	}
 	return len(s.customers) >= fit.LeastCustomers && s.day-s.firstDay() >= fit.LeastDays
 }
-
-// trained notes that a tenant's models were decided on. The decisions say it, too,
-// once they are read.
-func (d *due) trained(s *situation) { d.decided[s.tenant] = max(d.decided[s.tenant], s.day) }
 
 // firstDay is the day of the first purchase of all customers.
 func (s *situation) firstDay() int32 {

@@ -11,10 +11,9 @@
 //	          in it with the model in force, which hasn't seen it either, and
 //	          with baselines; segments shrunk to the tenant's model where they
 //	          are small                                               decide.go, pkg/backtest
-//	publish   ModelPublished to every partition of customer.events.v1, where the
-//	          candidate is no worse                                   publish.go
 //	record    the decision, whatever it is, in model.decisions.v1     publish.go
-//	repeat    a model that a partition hasn't, as its checkpoints say publish.go
+//	publish   ModelPublished to every partition of customer.events.v1, where the
+//	          candidate is no worse; again where it doesn't show      publish.go
 //
 // It keeps nothing of its own: started again, it reads the topic from its
 // beginning. Two at once do no harm but the work twice, since the updater takes the
@@ -33,6 +32,7 @@ import (
 
 	"github.com/perennial-cltv/perennial/pkg/ops"
 	"github.com/perennial-cltv/perennial/pkg/stream"
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 	"github.com/perennial-cltv/perennial/services/connect"
 )
 
@@ -42,11 +42,10 @@ type trainer struct {
 	kafka    *stream.Client
 	producer *stream.Producer
 	log      *slog.Logger
-	read     *ops.Condition // fails until all states were read once
+	ready    *ops.Condition // fails until all states were read once, and with why the last round did
 
 	states *states
 	due    due
-	repeat repeats
 
 	decisions metric.Int64Counter
 	seconds   metric.Float64Histogram
@@ -63,7 +62,7 @@ func Run(ctx context.Context, rt *ops.Runtime, config Config) (err error) {
 	}
 	t := &trainer{
 		settings: config.Trainer, kafka: kafka, producer: kafka.NewProducer(), log: rt.Log,
-		read: rt.Health.Condition("states"), states: newStates(), due: newDue(config.Trainer.EveryDays), repeat: repeats{},
+		ready: rt.Health.Condition("training"), states: newStates(), due: newDue(config.Trainer.EveryDays, rt.Log),
 	}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
@@ -73,7 +72,7 @@ func Run(ctx context.Context, rt *ops.Runtime, config Config) (err error) {
 	if err := t.measure(rt); err != nil {
 		return err
 	}
-	t.read.Set(errors.New("the states are still being read"))
+	t.ready.Set(errors.New("the states are still being read"))
 	rt.Health.Ready("kafka", kafka.Ping)
 	return ops.RunTasks(ctx, config.StopGrace, ops.Task{Name: "training", Run: t.run})
 }
@@ -82,11 +81,11 @@ func Run(ctx context.Context, rt *ops.Runtime, config Config) (err error) {
 // that it needs is anywhere but in Kafka.
 func (t *trainer) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		switch err := t.round(ctx); {
-		case err == nil:
-			t.read.Set(nil)
-		case ctx.Err() == nil:
-			t.log.WarnContext(ctx, "training failed, trying again", "error", err)
+		if err := t.round(ctx); ctx.Err() == nil {
+			t.ready.Set(err)
+			if err != nil {
+				t.log.WarnContext(ctx, "training failed, trying again", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -96,7 +95,7 @@ func (t *trainer) run(ctx context.Context) error {
 	return nil
 }
 
-// round takes in what is new, and trains who is due.
+// round takes in what is new, trains who is due, and publishes what was decided.
 func (t *trainer) round(ctx context.Context) error {
 	if err := t.due.follow(ctx, t.kafka); err != nil {
 		return err
@@ -105,37 +104,36 @@ func (t *trainer) round(ctx context.Context) error {
 		return err
 	}
 	for _, name := range t.states.tenants() {
-		situation, ok := t.states.situation(name)
+		s, ok := t.states.situation(name)
 		if !ok {
 			continue
 		}
-		if err := t.repeatModels(ctx, situation); err != nil {
-			return err
+		if t.due.now(s) {
+			if err := t.train(ctx, s); err != nil {
+				return err
+			}
 		}
-		if !t.due.now(situation) {
-			continue
-		}
-		if err := t.train(ctx, situation); err != nil {
+		if err := t.publish(ctx, s); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// train decides on the models of a tenant.
+// train decides on the models of a tenant: all of them or, if it is stopped, none.
 func (t *trainer) train(ctx context.Context, s *situation) error {
 	begin := time.Now()
-	for d := range s.decide(time.Now(), int32(t.settings.EveryDays)) {
-		if err := t.tell(ctx, d); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
+	var decisions []*perennialv1.ModelDecision
+	for d := range s.decide(begin, int32(t.settings.EveryDays)) {
+		if decisions = append(decisions, d); ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+	if err := t.record(ctx, decisions); err != nil {
+		return err
+	}
 	t.seconds.Record(ctx, time.Since(begin).Seconds())
-	t.due.trained(s)
-	return nil
+	return t.due.follow(ctx, t.kafka)
 }
 
 func (t *trainer) measure(rt *ops.Runtime) error {

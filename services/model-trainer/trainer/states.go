@@ -211,14 +211,6 @@ type situation struct {
 	// models are those in force, by scope.
 	models    map[string]*perennialv1.ModelPublished
 	customers map[string]customer
-	// lacking are the models that a partition hasn't.
-	lacking []lack
-}
-
-// lack is a model that a partition hasn't.
-type lack struct {
-	partition int32
-	model     *perennialv1.ModelPublished
 }
 
 // situation tells how a tenant stands; false where no partition has said what time
@@ -243,20 +235,6 @@ func (s *states) situation(tenant string) (*situation, bool) {
 			}
 		}
 	}
-	for partition, said := range s.said {
-		for scope, m := range out.models {
-			if !said[tenant].has(scope, m.Number) {
-				out.lacking = append(out.lacking, lack{partition, m})
-			}
-		}
-	}
 	out.day = out.policy.LocalDay(clock)
 	return out, clock > 0
-}
-
-// has says whether a partition has a model of a scope, or a later one.
-func (t *tenantCheckpoint) has(scope string, number int64) bool {
-	return t != nil && slices.ContainsFunc(t.models, func(m *perennialv1.ModelPublished) bool {
-		return m.Scope == scope && m.Number >= number
-	})
 }

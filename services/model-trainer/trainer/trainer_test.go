@@ -1,0 +1,283 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/perennial-cltv/perennial/pkg/backtest"
+	"github.com/perennial-cltv/perennial/pkg/btyd"
+	"github.com/perennial-cltv/perennial/pkg/cltv"
+	"github.com/perennial-cltv/perennial/pkg/task"
+	"github.com/perennial-cltv/perennial/pkg/wire"
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+	"github.com/perennial-cltv/perennial/services/control"
+)
+
+const testDay = 86_400
+
+// began is the day on which the tests' customers begin, 2020-01-01.
+const began = 18_262
+
+// stateOf is the encoded state of a customer who bought on days at noon UTC.
+func stateOf(t testing.TB, segment string, days ...int) []byte {
+	t.Helper()
+	var f cltv.Folder
+	s := new(cltv.State)
+	for i, d := range days {
+		at := int64(began+d)*testDay*1000 + testDay*500
+		ev := cltv.Event{Kind: cltv.KindOrder, Tenant: "acme", Customer: "c", Source: "shop", SourceEventID: fmt.Sprint(i), Ref: fmt.Sprint(i),
+			OccurredAt: at, RecordedAt: at, AmountMinor: int64(1000 + i), Currency: "USD"}
+		if step := f.Fold(s, &ev, cltv.At{Offset: int64(i)}); step.Outcome != cltv.Applied {
+			t.Fatal(step.Outcome, step.Refusal)
+		}
+	}
+	if segment != "" {
+		at := int64(began)*testDay*1000 + testDay*500
+		ev := cltv.Event{Kind: cltv.KindProfile, Tenant: "acme", Customer: "c", Source: "crm", SourceEventID: "p", OccurredAt: at, RecordedAt: at, Segment: segment}
+		if step := f.Fold(s, &ev, cltv.At{Offset: int64(len(days))}); step.Outcome != cltv.Applied {
+			t.Fatal(step.Outcome, step.Refusal)
+		}
+	}
+	return s.AppendTo(nil)
+}
+
+func checkpoint(tenants ...wire.TenantParameters) []byte {
+	return wire.AppendCheckpoint(nil, &wire.Checkpoint{NextOffset: 1, Partitions: 1, Tenants: tenants})
+}
+
+func take(t testing.TB, s *states, partition int32, key string, value []byte) {
+	t.Helper()
+	r := task.Record{Offset: s.next[partition], Key: []byte(key), Value: value}
+	if err := s.take(partition, &r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStates: what is kept of states, and when all has to be read again.
+func TestStates(t *testing.T) {
+	s := newStates()
+	take(t, s, 0, task.OpeningKey, []byte("whatever"))
+	take(t, s, 0, "acme/ann", stateOf(t, "gold", 0, 3, 3, 9))
+	take(t, s, 1, "acme/bob", stateOf(t, "", 5))
+	take(t, s, 1, "acme/~spend/x", []byte("whatever"))
+	if ann := s.customers["acme"]["ann"]; ann.segment != "gold" || len(ann.days) != 3 || ann.days[1].Day != began+3 || ann.days[1].Minor != 2003 {
+		t.Fatalf("ann: %+v", ann)
+	}
+	if _, ok := s.situation("acme"); ok {
+		t.Error("nobody has said what time it is")
+	}
+	take(t, s, 0, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began + 20) * testDay}))
+	take(t, s, 1, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began + 18) * testDay, Models: []*cltv.Model{
+		{Number: 3, ModelID: "m", BGNBD: btyd.BGNBD{R: 1, Alpha: 1, A: 1, B: 1}},
+	}}))
+	now, ok := s.situation("acme")
+	if !ok || now.day != began+18 || now.models[""].GetNumber() != 3 || now.firstDay() != began {
+		t.Errorf("%v, day %d, models %v", ok, now.day, now.models)
+	}
+	if s.zonesChanged() {
+		t.Error("the defaults are in force, as before")
+	}
+	// Thirteen hours east noon is tomorrow.
+	east := &cltv.Policy{Number: 1, TimeZone: "x", ZoneOffsets: []cltv.ZoneOffset{{FromUnix: 0, OffsetSeconds: 13 * 3600}}}
+	take(t, s, 0, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began + 20) * testDay, Policy: east}))
+	if !s.zonesChanged() || s.zonesChanged() {
+		t.Error("another zone has to be noticed, once")
+	}
+	take(t, s, 0, "acme/ann", stateOf(t, "gold", 0, 3, 3, 9))
+	if ann := s.customers["acme"]["ann"]; ann.days[0].Day != began+1 {
+		t.Errorf("ann bought first on day %d", ann.days[0].Day-began)
+	}
+	// A state that is gone, and one whose purchases were all taken back.
+	take(t, s, 0, "acme/ann", nil)
+	take(t, s, 1, "acme/bob", stateOf(t, "silver"))
+	if n := len(s.customers["acme"]); n != 0 {
+		t.Errorf("%d customers are left", n)
+	}
+	if err := s.take(0, &task.Record{Key: []byte("acme/eve"), Value: []byte{0xff}}); err == nil || !strings.Contains(err.Error(), `"acme/eve"`) {
+		t.Errorf("a state that can't be read: %v", err)
+	}
+}
+
+// TestDue: when a tenant's models are to be trained.
+func TestDue(t *testing.T) {
+	d := newDue(28, slog.New(slog.DiscardHandler))
+	s := &situation{tenant: "acme", day: began + 300, customers: map[string]customer{}, models: map[string]*perennialv1.ModelPublished{}}
+	want := func(what string, due bool) {
+		t.Helper()
+		if got := d.now(s); got != due {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	want("nobody has bought", false)
+	for i := range 500 {
+		s.customers[fmt.Sprint(i)] = customer{days: purchases(began + 200)}
+	}
+	want("too short a history", false)
+	s.customers["first"] = customer{days: purchases(began)}
+	want("enough for a first model", true)
+	d.decided["acme"] = began + 280
+	want("decided 20 days ago", false)
+	s.day = began + 308
+	want("decided 28 days ago", true)
+	s.models[""] = &perennialv1.ModelPublished{Number: 1, TrainedTo: dateOf(began + 300)}
+	want("an operator's model, trained 8 days ago", false)
+	s.models[""] = &perennialv1.ModelPublished{Number: 2}
+	want("an operator's model that doesn't say, seen first now", false)
+	s.day += 28
+	want("seen first 28 days ago", true)
+}
+
+// TestWindow: the model in force hasn't seen what it is compared by.
+func TestWindow(t *testing.T) {
+	s := &situation{day: began + 600}
+	s.policy = s.policy.WithDefaults()
+	for _, c := range []struct {
+		first, trained int32
+		want           int32
+	}{
+		{began, 0, 90}, {began, began + 560, 40}, {began, began + 590, 28}, {began, began + 100, 90}, {began + 570, 0, 10},
+	} {
+		var inForce *perennialv1.ModelPublished
+		if c.trained > 0 {
+			inForce = &perennialv1.ModelPublished{TrainedTo: dateOf(c.trained)}
+		}
+		if w := s.window(c.first, inForce, 28); w.HorizonDays != c.want || w.Until != s.day-c.want {
+			t.Errorf("%+v: %+v", c, w)
+		}
+	}
+}
+
+// purchases is one purchase.
+func purchases(day int32) []backtest.Purchase {
+	return []backtest.Purchase{{Day: day, Minor: 1000}}
+}
+
+// simulated is a tenant whose customers come over a year; those of one segment buy
+// more often.
+func simulated(customers int) *situation {
+	s := &situation{tenant: "acme", day: began + 400, customers: map[string]customer{}, models: map[string]*perennialv1.ModelPublished{}}
+	s.policy = s.policy.WithDefaults()
+	r := rand.New(rand.NewPCG(3, 3))
+	for i := range customers {
+		segment, m := "usual", btyd.BGNBD{R: .9, Alpha: 12, A: .8, B: 3}
+		if i%4 == 0 {
+			segment, m = "eager", btyd.BGNBD{R: 2.5, Alpha: 6, A: .4, B: 3}
+		}
+		first := began + r.Int32N(300)
+		price := 1000 + r.Int64N(4000)
+		days := purchases(first)
+		for _, week := range m.Simulate(r, float64(s.day-first)/7) {
+			if d := first + 1 + int32(7*week); d > days[len(days)-1].Day && d <= s.day {
+				days = append(days, purchases(d)...)
+				days[len(days)-1].Minor = price/2 + r.Int64N(price)
+			}
+		}
+		s.customers[fmt.Sprint(i)] = customer{segment, days}
+	}
+	return s
+}
+
+// TestSegments: a segment that differs gets a model of its own, and later ones are
+// compared with that.
+func TestSegments(t *testing.T) {
+	s := simulated(2000)
+	decide := func() map[string]*perennialv1.ModelDecision {
+		made := map[string]*perennialv1.ModelDecision{}
+		for d := range s.decide(time.Unix(1e9, 0), 28) {
+			t.Logf("%q %v: %s", d.Scope, d.Outcome, d.Reason)
+			made[d.Scope] = d
+			if d.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
+				s.models[d.Scope] = d.Candidate
+			}
+		}
+		return made
+	}
+	first := decide()
+	for _, scope := range []string{"", "eager", "usual"} {
+		d := first[scope]
+		if d.GetOutcome() != perennialv1.Outcome_OUTCOME_PUBLISHED || d.Candidate.Number != 1 || d.Candidate.Scope != scope || d.Candidate.TrainedTo.Seconds != (began+400)*testDay {
+			t.Fatalf("scope %q: %v", scope, d)
+		}
+		// What is published is what the updater takes.
+		if _, err := control.Publish("acme", d.Candidate, time.Unix(1e9, 0)); err != nil {
+			t.Error(err)
+		}
+	}
+	rate := func(d *perennialv1.ModelDecision) float64 {
+		_, p := control.Process(d.Candidate)
+		return p[0].Value / p[1].Value
+	}
+	if rate(first["eager"]) < 2*rate(first["usual"]) {
+		t.Errorf("purchases a week: %.3f and %.3f", rate(first["eager"]), rate(first["usual"]))
+	}
+	s.day += 28
+	second := decide()
+	if c := trial(second["eager"], perennialv1.Role_ROLE_CHAMPION); c == nil || !strings.HasPrefix(c.Name, "number 1 (") {
+		t.Errorf("eager was compared with %v", c)
+	}
+	if len(second) != 3 || second[""].WindowFrom.Seconds != (began+400)*testDay {
+		t.Errorf("%d decisions, the first from %v", len(second), second[""].WindowFrom.AsTime())
+	}
+}
+
+func trial(d *perennialv1.ModelDecision, role perennialv1.Role) *perennialv1.ModelTrial {
+	for _, c := range d.Trials {
+		if c.Role == role {
+			return c
+		}
+	}
+	return nil
+}
+
+// TestDecisionsOfOthers: a record that is no decision, and a decision whose
+// model nobody would take, hold up nothing.
+func TestDecisionsOfOthers(t *testing.T) {
+	d := newDue(28, slog.New(slog.DiscardHandler))
+	made, err := proto.Marshal(&perennialv1.ModelDecision{Tenant: "acme", Outcome: perennialv1.Outcome_OUTCOME_PUBLISHED,
+		WindowUntil: timestamppb.New(time.Unix(began*testDay, 0)), Candidate: &perennialv1.ModelPublished{Number: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, value := range [][]byte{{0xff}, made} {
+		d.take(context.Background(), &task.Record{Offset: int64(i), Value: value})
+	}
+	if d.decided["acme"] != began || d.next != 2 || d.models["acme"][""].GetNumber() != 4 {
+		t.Errorf("%+v", d)
+	}
+	tr := &trainer{due: d, log: d.log}
+	if err := tr.publish(t.Context(), &situation{tenant: "acme"}); err != nil || len(d.models["acme"]) != 0 {
+		t.Errorf("%v, %v", err, d.models)
+	}
+}
+
+// BenchmarkTakeState is what a state of three purchases costs: 1 of the events that
+// the updater writes states for.
+func BenchmarkTakeState(b *testing.B) {
+	s := newStates()
+	value := stateOf(b, "gold", 0, 3, 30)
+	for b.Loop() {
+		take(b, s, 0, "acme/ann", value)
+	}
+}
+
+// BenchmarkTraining is a training of a tenant with two segments, by the number of its
+// customers.
+func BenchmarkTraining(b *testing.B) {
+	for _, customers := range []int{10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(customers), func(b *testing.B) {
+			s := simulated(customers)
+			for b.Loop() {
+				for range s.decide(time.Unix(1e9, 0), 28) { //nolint:revive // it is the work
+				}
+			}
+		})
+	}
+}
