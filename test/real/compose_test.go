@@ -88,7 +88,7 @@ func composeUp(t *testing.T, tracesPort int) *composition {
 		t.Fatal(err)
 	}
 	port := func() string { return fmt.Sprint(servers.FreePort(t)) }
-	kafka, redis, calls, callsAdmin, bills, billsAdmin, admin := port(), port(), port(), port(), port(), port(), port()
+	kafka, redis, calls, callsAdmin, bills, billsAdmin, admin, trains := port(), port(), port(), port(), port(), port(), port(), port()
 	local := func(port string) string { return "127.0.0.1:" + port }
 	c := &composition{
 		project: "perennial-test-" + kafka, kafka: local(kafka), redis: local(redis), calls: local(calls), billing: local(bills),
@@ -127,8 +127,11 @@ func composeUp(t *testing.T, tracesPort int) *composition {
   cltv-updater:
     %s
     %s
+  model-trainer:
+    %s
+    %s
 `, ports(kafka, "9092"), c.kafka, ports(redis, "6379"), host, ports(calls, "8081", callsAdmin, "9081"),
-		host, ports(bills, "8082", billsAdmin, "9082"), host, ports(admin, "8083"))
+		host, ports(bills, "8082", billsAdmin, "9082"), host, ports(admin, "8083"), host, ports(trains, "8084"))
 	if err := os.WriteFile(c.files[1], []byte(override), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -142,7 +142,8 @@ func (t *trainer) measure(rt *ops.Runtime) error {
 	t.decisions, errs[0] = meter.Int64Counter("trainer.decisions", metric.WithUnit("{decision}"),
 		metric.WithDescription("Trainings, by what became of them."))
 	t.seconds, errs[1] = meter.Float64Histogram("trainer.training", metric.WithUnit("s"),
-		metric.WithDescription("Time to train the models of a tenant."))
+		metric.WithDescription("Time to train the models of a tenant."),
+		metric.WithExplicitBucketBoundaries(.1, .5, 1, 5, 10, 30, 60, 300, 900))
 	_, errs[2] = meter.Int64ObservableGauge("trainer.customers", metric.WithUnit("{customer}"),
 		metric.WithDescription("Customers with a purchase, by tenant."),
 		metric.WithInt64Callback(func(_ context.Context, to metric.Int64Observer) error {
