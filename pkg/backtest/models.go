@@ -112,8 +112,7 @@ func spendOf(customers []Customer, minorPerUnit float64, options fit.Options, le
 		return model, spend
 	}
 	spend.Report = &fitted.Report
-	// How many customers there are beside those who bought again says nothing of spend.
-	findings := slices.DeleteFunc(slices.Clone(fitted.Findings), func(f fit.Finding) bool { return f.Kind == fit.FewCustomers || f.Kind == fit.FewRepeaters })
+	findings := slices.DeleteFunc(slices.Clone(fitted.Findings), func(f fit.Finding) bool { return f.Kind == fit.FewRepeaters }) // least says it
 	spend.NotIdentified = blocked(findings)
 	if n := fitted.Report.Customers; n < least {
 		spend.NotIdentified = append(spend.NotIdentified, fmt.Sprintf("too few customers who bought again and paid: %d, at least %d are needed", n, least))

@@ -27,6 +27,8 @@ import (
 type checkpoint struct {
 	// seen serves the scan at opening.
 	seen map[string]struct{}
+	// oldest is when Kafka took the first record that an owner before took in and didn't save, Unix milliseconds; 0: it saved all.
+	oldest int64
 	// dirty are the keys changed since the last checkpoint began, some twice.
 	dirty []string
 	// round counts checkpoints, so that an entry knows whether it is in dirty.
@@ -55,6 +57,18 @@ func (m *Machine) markDirty(e *entry) {
 		e.dirty = c.round
 		c.dirty = append(c.dirty, e.key)
 	}
+}
+
+// begin starts the clock of an owner's first checkpoint. What owners before it left
+// unsaved counts from when it came: however soon owners follow on one another, it
+// is saved.
+func (c *checkpoint) begin(now int64) {
+	since := now
+	if c.oldest != 0 {
+		since = min(now, c.oldest)
+	}
+	c.oldest = 0
+	c.nextAt = max(now, since+checkpointEvery)
 }
 
 // checkpointDue tells whether there is something to be done for a checkpoint.

@@ -69,7 +69,7 @@ func (m *Machine) composeReassess() {
 	clock := m.tenantOf(d.bucket.Tenant).clock * 1000
 	d.records = d.records[:0]
 	for _, customer := range d.customers {
-		d.records = append(d.records, reassess(d.bucket.Tenant, customer, clock, m.now))
+		d.records = append(d.records, m.reassess(d.bucket.Tenant, customer, clock))
 	}
 }
 

@@ -287,6 +287,9 @@ func (m *Machine) scanned(r *Reply) {
 		if record.Offset < m.scanFrom || record.Offset >= m.next {
 			continue
 		}
+		if c.oldest == 0 {
+			c.oldest = record.Timestamp
+		}
 		if _, known := c.seen[string(record.Key)]; !known {
 			key := string(record.Key)
 			c.seen[key] = struct{}{}
@@ -306,7 +309,7 @@ func (m *Machine) start() {
 	m.stats.Reason = ""
 	m.fetchFrom = m.next
 	m.provenAt = m.now
-	m.checkpoint.nextAt = m.now + checkpointEvery
+	m.checkpoint.begin(m.now)
 	m.startUpkeep()
 	m.phase = phaseReady
 }

@@ -92,7 +92,7 @@ func (m *Machine) repairOne(r *Record) {
 		return // read once before, so it can be decoded
 	}
 	at := (p.state.AsOf() + 1) * 1000
-	p.records = append(p.records, reassess(tenant, customer, at, m.now))
+	p.records = append(p.records, m.reassess(tenant, customer, at))
 }
 
 func (m *Machine) askRepairAppend() bool {
@@ -113,11 +113,12 @@ func (m *Machine) repairAppended(*Reply) {
 
 // reassess is the record that asks for a fresh score as of a time. A tenant that
 // is played back may be ahead of the time of day, and nothing may be recorded
-// later than it is written.
-func reassess(tenant, customer string, atMillis, now int64) Out {
+// later than it is written; what comes of it is marked as history, as all else of
+// that tenant.
+func (m *Machine) reassess(tenant, customer string, atMillis int64) Out {
 	ev := cltv.Event{
 		Tenant: tenant, Customer: customer, Source: sourceName, Kind: cltv.KindReassess,
-		OccurredAt: atMillis, RecordedAt: min(atMillis, now), Until: atMillis,
+		OccurredAt: atMillis, RecordedAt: min(atMillis, m.now), Until: atMillis, Backfill: !m.tenantOf(tenant).live(),
 	}
 	return Out{Key: []byte(tenant + "/" + customer), Value: wire.AppendEvent(nil, &ev)}
 }

@@ -393,6 +393,21 @@ func TestNothingIdentified(t *testing.T) {
 			}
 		}
 	}
+	// Of spend, repeaters alone say something, and a hundred are enough.
+	for customers, want := range map[int]bool{LeastRepeaters - 1: true, LeastRepeaters: false} {
+		few := Spends{}
+		for i := range customers {
+			few.Add(Spend{1 + int32(i%3), int64(1000 + 37*i)}, 1)
+		}
+		fit, err := GammaGamma(few, 100, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, repeaters := fit.Find(FewRepeaters)
+		if _, all := fit.Find(FewCustomers); all || repeaters != want || fit.Customers != int64(customers) {
+			t.Errorf("%d repeaters: %+v", customers, fit.Report)
+		}
+	}
 	// Spend that varies between customers without bound: q = 0.8.
 	spends := Spends{}
 	for range 4000 {

@@ -51,7 +51,9 @@ func GammaGamma(spends Spends, minorPerUnit float64, options Options) (Fit[btyd.
 	if at[1] < 1+1e-3 {
 		report.find(NoMeanSpend, "Q", at[1])
 	}
-	report.size(s.customers, s.customers, -1)
+	// All of them bought again: how many didn't says nothing of spend.
+	report.size(LeastCustomers, s.customers, -1)
+	report.Customers = report.Repeaters
 	report.SpendCorrelation = s.correlation()
 	return Fit[btyd.GammaGamma]{btyd.GammaGamma{P: at[0], Q: at[1], Gamma: at[2]}, report}, nil
 }

@@ -51,20 +51,23 @@ func (w *world) expel(ctx context.Context) {
 // stuckAfter is ten times as long as a broker may wait for members to join.
 const stuckAfter = time.Minute
 
-// stuck finds a broker that never ends a rebalance. kfake begins to wait anew
-// whenever somebody joins, where Kafka does not; members whose joining fails for
-// long enough to try again can so keep it waiting for ever.
+// stuck finds a group that the broker doesn't help. kfake begins to wait anew
+// whenever somebody joins, where Kafka does not: members whose joining fails for
+// long enough to try again can so keep it waiting for ever. And it begins to count
+// the session of a member that joined with the answer, where Kafka counts without:
+// a member whose connection was gone by then stays for ever, with its partitions.
 type stuck struct {
 	since time.Time
 	state string
 }
 
 // look says whether the group has been stuck for too long. A group that stands
-// still for another reason, stable or empty, is the members' fault.
+// still for another reason, stable among its members or empty, is the members' fault.
 func (s *stuck) look(ctx context.Context, w *world) bool {
-	state := ""
+	state, helpless := "", true
 	err := w.askGroup(ctx, func(_ context.Context, _ *kafka.Client, group *kafka.DescribeGroupsResponseGroup) error {
 		state = fmt.Sprintf("%s, %d members", group.GroupState, len(group.Members))
+		helpless = strings.HasSuffix(group.GroupState, "Rebalance") || len(group.Members) > len(w.runningUpdaters())
 		return nil
 	})
 	if err != nil {
@@ -75,7 +78,7 @@ func (s *stuck) look(ctx context.Context, w *world) bool {
 		w.journal.note("operator", "the updaters' group is %s", state)
 	}
 	switch {
-	case err == nil && !strings.HasSuffix(strings.Split(state, ",")[0], "Rebalance"):
+	case !helpless:
 		s.since = time.Time{}
 	case s.since.IsZero():
 		s.since = time.Now()
@@ -86,17 +89,24 @@ func (s *stuck) look(ctx context.Context, w *world) bool {
 	return false
 }
 
-// restart has the updaters leave, so that the broker ends its waiting.
-func (w *world) restart(ctx context.Context) error {
-	w.journal.note("operator", "RESTARTS the updaters: the broker doesn't end a rebalance")
-	w.journal.count("stuck rebalances of kfake", 1)
-	var running []*program
+// runningUpdaters are the updaters that run.
+func (w *world) runningUpdaters() (running []*program) {
 	for _, p := range w.services[len(w.services)-updaters:] {
 		if p.now != nil {
 			running = append(running, p)
-			if err := w.stop(p); err != nil {
-				return err
-			}
+		}
+	}
+	return running
+}
+
+// restart has the updaters leave, so that the broker ends its waiting.
+func (w *world) restart(ctx context.Context) error {
+	w.journal.note("operator", "RESTARTS the updaters: the broker doesn't end a rebalance, or keeps a member that is gone")
+	w.journal.count("stuck groups of kfake", 1)
+	running := w.runningUpdaters()
+	for _, p := range running {
+		if err := w.stop(p); err != nil {
+			return err
 		}
 	}
 	time.Sleep(20 * time.Second)
