@@ -35,6 +35,9 @@ const (
 	Outcome_OUTCOME_REFUSED Outcome = 2
 	// Nothing could be compared: too little data, or no model is identified.
 	Outcome_OUTCOME_UNDECIDED Outcome = 3
+	// A model that the trainer didn't publish was found in force, and is left there
+	// for as long as one that it did: `candidate` is that model.
+	Outcome_OUTCOME_HELD Outcome = 4
 )
 
 // Enum value maps for Outcome.
@@ -44,12 +47,14 @@ var (
 		1: "OUTCOME_PUBLISHED",
 		2: "OUTCOME_REFUSED",
 		3: "OUTCOME_UNDECIDED",
+		4: "OUTCOME_HELD",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED": 0,
 		"OUTCOME_PUBLISHED":   1,
 		"OUTCOME_REFUSED":     2,
 		"OUTCOME_UNDECIDED":   3,
+		"OUTCOME_HELD":        4,
 	}
 )
 
@@ -162,8 +167,8 @@ type ModelDecision struct {
 	Transactions int64 `protobuf:"varint,9,opt,name=transactions,proto3" json:"transactions,omitempty"`
 	// The methods that were compared.
 	Trials []*ModelTrial `protobuf:"bytes,10,rep,name=trials,proto3" json:"trials,omitempty"`
-	// The candidate, fitted to all of the data; with its number if published.
-	// Unset where no model is identified.
+	// The candidate, fitted to all of the data; with its number if published. Unset
+	// where no model is identified.
 	Candidate     *ModelPublished `protobuf:"bytes,11,opt,name=candidate,proto3" json:"candidate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -412,12 +417,13 @@ const file_perennial_v1_decision_proto_rawDesc = "" +
 	"\x05_giniB\r\n" +
 	"\v_money_giniB\f\n" +
 	"\n" +
-	"_log_score*e\n" +
+	"_log_score*w\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11OUTCOME_PUBLISHED\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_REFUSED\x10\x02\x12\x15\n" +
-	"\x11OUTCOME_UNDECIDED\x10\x03*W\n" +
+	"\x11OUTCOME_UNDECIDED\x10\x03\x12\x10\n" +
+	"\fOUTCOME_HELD\x10\x04*W\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fROLE_CHALLENGER\x10\x01\x12\x11\n" +

@@ -25,15 +25,18 @@ const maxSegments = 200
 const windowShare = 3
 
 // decide decides on the models of a tenant: its own first, then those of its
-// segments by their names, whose parent it is. What they are compared by is at least
-// so many days.
-func (s *situation) decide(at time.Time, least int32) iter.Seq[*perennialv1.ModelDecision] {
+// segments by their names, whose parent it is, but for those that rest. What they are
+// compared by is at least so many days.
+func (s *situation) decide(at time.Time, least int32, rests func(*situation, string) bool) iter.Seq[*perennialv1.ModelDecision] {
 	return func(yield func(*perennialv1.ModelDecision) bool) {
 		decision, parent := s.decideOn("", s.models[""], nil, at, least)
 		if !yield(decision) || parent == nil {
 			return
 		}
 		for _, segment := range s.segments() {
+			if rests(s, segment) {
+				continue
+			}
 			decision, _ := s.decideOn(segment, s.models[segment], parent, at, least)
 			if !yield(decision) {
 				return

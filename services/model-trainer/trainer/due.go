@@ -2,9 +2,14 @@ package trainer
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/perennial-cltv/perennial/pkg/btyd/fit"
 	"github.com/perennial-cltv/perennial/pkg/stream"
@@ -12,29 +17,26 @@ import (
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 )
 
-// due knows what was decided, and when a tenant's models are to be trained: every so many days of the
-// tenant's own clock, so that a history which is played back trains as it would have
-// while it happened.
+// due knows what was decided, and when a tenant's models are to be trained: every so
+// many days of the tenant's own clock, so that a history which is played back trains
+// as it would have while it happened.
 type due struct {
 	everyDays int32
 	log       *slog.Logger
 	// next is the offset after the last decision that was read.
 	next int64
-	// decided is the day up to which data was last decided on, by tenant.
-	decided map[string]int32
-	// seen is the day on which a model was first seen in force that doesn't say to what day it was trained.
-	seen map[seenModel]int32
+	// decided is the day up to which data was last decided on, numbers is the newest model that a decision names.
+	decided map[place]int32
+	numbers map[place]int64
 	// models are those that were decided to be published and aren't in force as far as is known, by tenant and scope.
 	models map[string]map[string]*model
 }
 
-type seenModel struct {
-	tenant string
-	number int64
-}
+// place is where a model is in force.
+type place struct{ tenant, scope string }
 
 func newDue(everyDays int, log *slog.Logger) due {
-	return due{everyDays: int32(everyDays), log: log, decided: map[string]int32{}, seen: map[seenModel]int32{}, models: map[string]map[string]*model{}}
+	return due{everyDays: int32(everyDays), log: log, decided: map[place]int32{}, numbers: map[place]int64{}, models: map[string]map[string]*model{}}
 }
 
 const daySeconds = 24 * 60 * 60
@@ -55,8 +57,9 @@ func (d *due) take(ctx context.Context, r *task.Record) {
 		d.log.WarnContext(ctx, "a record among the decisions can't be read, and is passed over", "offset", r.Offset, "error", err)
 		return
 	}
-	day := int32(made.GetWindowUntil().GetSeconds() / daySeconds)
-	d.decided[made.Tenant] = max(d.decided[made.Tenant], day)
+	at := place{made.Tenant, made.Scope}
+	d.decided[at] = max(d.decided[at], int32(made.GetWindowUntil().GetSeconds()/daySeconds))
+	d.numbers[at] = max(d.numbers[at], made.GetCandidate().GetNumber())
 	if made.Outcome != perennialv1.Outcome_OUTCOME_PUBLISHED {
 		return
 	}
@@ -69,23 +72,36 @@ func (d *due) take(ctx context.Context, r *task.Record) {
 // now says whether a tenant's models are to be trained. Whoever has no model, and
 // had no decision, waits until there is enough to fit one to.
 func (d *due) now(s *situation) bool {
-	since, known := d.decided[s.tenant]
-	if m := s.models[""]; m != nil {
-		known = true
-		if m.TrainedTo != nil {
-			since = max(since, int32(m.TrainedTo.Seconds/daySeconds))
-		} else {
-			key := seenModel{s.tenant, m.Number}
-			if _, ok := d.seen[key]; !ok {
-				d.seen[key] = s.day
-			}
-			since = max(since, d.seen[key])
-		}
-	}
-	if known {
+	if since, ok := d.decided[place{s.tenant, ""}]; ok {
 		return s.day-since >= d.everyDays
 	}
 	return len(s.customers) >= fit.LeastCustomers && s.day-s.firstDay() >= fit.LeastDays
+}
+
+// foreign are the models in force that no decision knows: an operator's, or a former
+// one that an operator went back to. That they are left in force for a while is a
+// decision, too.
+func (d *due) foreign(s *situation, at time.Time) []*perennialv1.ModelDecision {
+	var held []*perennialv1.ModelDecision
+	for _, scope := range slices.Sorted(maps.Keys(s.models)) {
+		m := s.models[scope]
+		if m.Number <= d.numbers[place{s.tenant, scope}] {
+			continue
+		}
+		held = append(held, &perennialv1.ModelDecision{
+			Tenant: s.tenant, Scope: scope, DecidedAt: timestamppb.New(at), Outcome: perennialv1.Outcome_OUTCOME_HELD,
+			Reason:      fmt.Sprintf("number %d (%s) was published by somebody else: it stays for %d days at least", m.Number, m.ModelId, d.everyDays),
+			WindowUntil: dateOf(s.day), Candidate: m,
+		})
+	}
+	return held
+}
+
+// rests says whether the model of a segment is left alone, though the tenant's is
+// trained.
+func (d *due) rests(s *situation, segment string) bool {
+	since, ok := d.decided[place{s.tenant, segment}]
+	return ok && s.day-since < d.everyDays
 }
 
 // firstDay is the day of the first purchase of all customers.

@@ -5,8 +5,8 @@
 //	follow    cltv.state.v1: the purchases of every customer, kept current by
 //	          each state that replaces another; clocks and parameters in force
 //	          from the checkpoints                                    states.go
-//	wait      until a tenant's clock has gone on by every_days since its model
-//	          was trained or decided on                               due.go
+//	wait      until a tenant's clock has gone on by every_days since its models
+//	          were decided on, or somebody else's was found in force  due.go
 //	contest   each family fitted to what was before the latest window, compared
 //	          in it with the model in force, which hasn't seen it either, and
 //	          with baselines; segments shrunk to the tenant's model where they
@@ -108,6 +108,9 @@ func (t *trainer) round(ctx context.Context) error {
 		if !ok {
 			continue
 		}
+		if err := t.record(ctx, t.due.foreign(s, time.Now())); err != nil {
+			return err
+		}
 		if t.due.now(s) {
 			if err := t.train(ctx, s); err != nil {
 				return err
@@ -124,7 +127,7 @@ func (t *trainer) round(ctx context.Context) error {
 func (t *trainer) train(ctx context.Context, s *situation) error {
 	begin := time.Now()
 	var decisions []*perennialv1.ModelDecision
-	for d := range s.decide(begin, int32(t.settings.EveryDays)) {
+	for d := range s.decide(begin, t.due.everyDays, t.due.rests) {
 		if decisions = append(decisions, d); ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -133,7 +136,7 @@ func (t *trainer) train(ctx context.Context, s *situation) error {
 		return err
 	}
 	t.seconds.Record(ctx, time.Since(begin).Seconds())
-	return t.due.follow(ctx, t.kafka)
+	return nil
 }
 
 func (t *trainer) measure(rt *ops.Runtime) error {

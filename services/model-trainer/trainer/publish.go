@@ -18,6 +18,9 @@ import (
 // record writes decisions into model.decisions.v1. They go before what they decide:
 // who is interrupted then finds them there, and carries them out.
 func (t *trainer) record(ctx context.Context, decisions []*perennialv1.ModelDecision) error {
+	if len(decisions) == 0 {
+		return nil
+	}
 	records := make([]stream.Message, len(decisions))
 	for i, d := range decisions {
 		value, err := proto.Marshal(d)
@@ -38,7 +41,7 @@ func (t *trainer) record(ctx context.Context, decisions []*perennialv1.ModelDeci
 		t.decisions.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", d.Outcome.String())))
 		t.log.InfoContext(ctx, "decided on a model", "tenant", d.Tenant, "scope", d.Scope, "outcome", d.Outcome.String(), "reason", d.Reason)
 	}
-	return nil
+	return t.due.follow(ctx, t.kafka)
 }
 
 // model is a model that was decided to be published.

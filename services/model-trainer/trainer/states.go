@@ -91,9 +91,17 @@ func (s *states) from(partition int32) int64 {
 	return -1
 }
 
-// take takes in a record.
+// take takes in a record. One that can't be read isn't passed over: the updater wrote
+// it, so this program is too old for it.
 func (s *states) take(partition int32, r *task.Record) error {
-	s.next[partition] = r.Offset + 1
+	err := s.takeOne(partition, r)
+	if err == nil {
+		s.next[partition] = r.Offset + 1
+	}
+	return err
+}
+
+func (s *states) takeOne(partition int32, r *task.Record) error {
 	tenant, name, ok := strings.Cut(string(r.Key), "/")
 	switch {
 	case string(r.Key) == task.CheckpointKey:

@@ -123,16 +123,46 @@ func TestDue(t *testing.T) {
 	want("too short a history", false)
 	s.customers["first"] = customer{days: purchases(began)}
 	want("enough for a first model", true)
-	d.decided["acme"] = began + 280
+	decide := func(scope string, outcome perennialv1.Outcome, day int32, number int64) {
+		t.Helper()
+		value, err := proto.Marshal(&perennialv1.ModelDecision{Tenant: "acme", Scope: scope, Outcome: outcome, WindowUntil: dateOf(day),
+			Candidate: &perennialv1.ModelPublished{Number: number}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.take(t.Context(), &task.Record{Offset: d.next, Value: value})
+	}
+	decide("", perennialv1.Outcome_OUTCOME_PUBLISHED, began+280, 1)
 	want("decided 20 days ago", false)
 	s.day = began + 308
 	want("decided 28 days ago", true)
-	s.models[""] = &perennialv1.ModelPublished{Number: 1, TrainedTo: dateOf(began + 300)}
-	want("an operator's model, trained 8 days ago", false)
-	s.models[""] = &perennialv1.ModelPublished{Number: 2}
-	want("an operator's model that doesn't say, seen first now", false)
+
+	// Whatever no decision knows is an operator's, and stays for a while.
+	s.models[""] = &perennialv1.ModelPublished{Number: 1}
+	s.models["gold"] = &perennialv1.ModelPublished{Number: 4, ModelId: "by hand"}
+	held := d.foreign(s, time.Unix(1e9, 0))
+	if len(held) != 1 || held[0].Scope != "gold" || held[0].Candidate.Number != 4 || !strings.Contains(held[0].Reason, "number 4 (by hand)") {
+		t.Fatalf("held: %v", held)
+	}
+	decide("gold", perennialv1.Outcome_OUTCOME_HELD, s.day, 4)
+	if len(d.foreign(s, time.Unix(1e9, 0))) != 0 || !d.rests(s, "gold") || d.rests(s, "silver") {
+		t.Error("gold is held, and nothing else")
+	}
+	want("a segment is held", true)
+	s.models[""] = &perennialv1.ModelPublished{Number: 2, ModelId: "went back"}
+	if held = d.foreign(s, time.Unix(1e9, 0)); len(held) != 1 || held[0].Scope != "" {
+		t.Fatalf("held: %v", held)
+	}
+	decide("", perennialv1.Outcome_OUTCOME_HELD, s.day, 2)
+	want("an operator went back today", false)
 	s.day += 28
-	want("seen first 28 days ago", true)
+	want("an operator went back 28 days ago", true)
+	if d.rests(s, "gold") {
+		t.Error("gold has been held for 28 days")
+	}
+	if len(d.models["acme"]) != 1 {
+		t.Errorf("to be published: %v", d.models)
+	}
 }
 
 // TestWindow: the model in force hasn't seen what it is compared by.
@@ -191,7 +221,7 @@ func TestSegments(t *testing.T) {
 	s := simulated(2000)
 	decide := func() map[string]*perennialv1.ModelDecision {
 		made := map[string]*perennialv1.ModelDecision{}
-		for d := range s.decide(time.Unix(1e9, 0), 28) {
+		for d := range s.decide(time.Unix(1e9, 0), 28, never) {
 			t.Logf("%q %v: %s", d.Scope, d.Outcome, d.Reason)
 			made[d.Scope] = d
 			if d.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
@@ -228,6 +258,8 @@ func TestSegments(t *testing.T) {
 	}
 }
 
+func never(*situation, string) bool { return false }
+
 func trial(d *perennialv1.ModelDecision, role perennialv1.Role) *perennialv1.ModelTrial {
 	for _, c := range d.Trials {
 		if c.Role == role {
@@ -249,7 +281,7 @@ func TestDecisionsOfOthers(t *testing.T) {
 	for i, value := range [][]byte{{0xff}, made} {
 		d.take(context.Background(), &task.Record{Offset: int64(i), Value: value})
 	}
-	if d.decided["acme"] != began || d.next != 2 || d.models["acme"][""].GetNumber() != 4 {
+	if d.decided[place{"acme", ""}] != began || d.next != 2 || d.models["acme"][""].GetNumber() != 4 {
 		t.Errorf("%+v", d)
 	}
 	tr := &trainer{due: d, log: d.log}
@@ -275,7 +307,7 @@ func BenchmarkTraining(b *testing.B) {
 		b.Run(fmt.Sprint(customers), func(b *testing.B) {
 			s := simulated(customers)
 			for b.Loop() {
-				for range s.decide(time.Unix(1e9, 0), 28) { //nolint:revive // it is the work
+				for range s.decide(time.Unix(1e9, 0), 28, never) {
 				}
 			}
 		})

@@ -85,14 +85,17 @@ func (a *app) decisionsJSON(decisions []*perennialv1.ModelDecision) error {
 // decision shows one.
 func (a *app) decision(d *perennialv1.ModelDecision) {
 	what := strings.ToLower(strings.TrimPrefix(d.Outcome.String(), "OUTCOME_"))
-	if n := d.GetCandidate().GetNumber(); n > 0 {
-		what = fmt.Sprintf("published as number %d", n)
+	if d.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
+		what = fmt.Sprintf("published as number %d", d.GetCandidate().GetNumber())
 	}
 	scope := "the whole tenant"
 	if d.Scope != "" {
 		scope = "segment " + screen.Printable(d.Scope)
 	}
 	a.out.Printf("%s  %s: %s\n%s\n", d.DecidedAt.AsTime().Format(time.DateTime), scope, what, screen.Printable(d.Reason))
+	if d.WindowFrom == nil {
+		return // nothing was compared
+	}
 	a.out.Printf("window %s to %s: %s customers, %s purchases\n", d.WindowFrom.AsTime().AddDate(0, 0, 1).Format(time.DateOnly),
 		d.WindowUntil.AsTime().Format(time.DateOnly), screen.Count(d.Customers), screen.Count(d.Transactions))
 	if len(d.Trials) == 0 {

@@ -50,8 +50,12 @@ func TestDecisions(t *testing.T) {
 		Tenant: "acme", Scope: "gold", DecidedAt: day(5, 3), Outcome: perennialv1.Outcome_OUTCOME_REFUSED, Reason: "worse than\x1b[31m red",
 		WindowFrom: day(1, 31), WindowUntil: day(5, 1),
 	}
+	held := &perennialv1.ModelDecision{
+		Tenant: "acme", DecidedAt: day(5, 4), Outcome: perennialv1.Outcome_OUTCOME_HELD, Reason: "number 8 was published by somebody else",
+		WindowUntil: day(5, 3), Candidate: &perennialv1.ModelPublished{Number: 8},
+	}
 	other := &perennialv1.ModelDecision{Tenant: "other", DecidedAt: day(5, 3), WindowFrom: day(1, 31), WindowUntil: day(5, 1)}
-	for _, d := range []*perennialv1.ModelDecision{published, other, refused} {
+	for _, d := range []*perennialv1.ModelDecision{published, other, refused, held} {
 		value, err := proto.Marshal(d)
 		if err != nil {
 			t.Fatal(err)
@@ -69,13 +73,13 @@ func TestDecisions(t *testing.T) {
 	for _, want := range []string{
 		"2026-05-02 00:00:00 the whole tenant: published as number 7 no worse than number 6 window 2026-02-01 to 2026-05-01: 12,345 customers, 678 purchases",
 		"Pareto/NBD challenger -0.5000 0.2500 0.6000 0.7000", "MBG/NBD challenger – – – – dropout not identified", "recency baseline – – 0.5500 –",
-		"segment gold: refused worse than",
+		"segment gold: refused worse than", "2026-05-04 00:00:00 the whole tenant: held number 8 was published by somebody else",
 	} {
 		if !strings.Contains(flat, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	if strings.Contains(out, "\x1b") || strings.Contains(out, "other") {
+	if strings.Contains(out, "\x1b") || strings.Contains(out, "1970") {
 		t.Errorf("shown:\n%s", out)
 	}
 	lines := strings.Split(strings.TrimSpace(must(t, "model", "decisions", "--brokers", r.kafka, "--tenant", "acme", "--json")), "\n")
@@ -83,7 +87,7 @@ func TestDecisions(t *testing.T) {
 		Outcome, Reason string
 		Candidate       struct{ Number string }
 	}
-	if len(lines) != 2 || json.Unmarshal([]byte(lines[0]), &first) != nil || first.Outcome != "OUTCOME_PUBLISHED" || first.Candidate.Number != "7" {
+	if len(lines) != 3 || json.Unmarshal([]byte(lines[0]), &first) != nil || first.Outcome != "OUTCOME_PUBLISHED" || first.Candidate.Number != "7" {
 		t.Errorf("as JSON: %q, %+v", lines, first)
 	}
 }

@@ -44,7 +44,7 @@ const (
 
 // TestTrainer has the updater and the trainer follow customers who are played back:
 // a first model, nothing before it is due, nothing twice after a restart, a model
-// that fits once customers buy otherwise.
+// that fits once customers buy otherwise, and an operator who goes back.
 func TestTrainer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := newJournal()
@@ -250,6 +250,54 @@ func (s *shop) live(ctx context.Context, t *testing.T) error {
 	}
 	if number < 3 || rate(last) < 1.5*rate(first) {
 		t.Errorf("number %d is in force, with %.3f purchases a week after %.3f", number, rate(last), rate(first))
+	}
+	return s.goBack(ctx, t, len(made), number)
+}
+
+// goBack has an operator go back to the first model: it is left in force for four
+// weeks, however long before the last decision was.
+func (s *shop) goBack(ctx context.Context, t *testing.T, decided int, number int64) error {
+	models, err := control.Models(ctx, s.client, shopTenant)
+	if err != nil {
+		return err
+	}
+	again := models[0].ModelPublished
+	again.Number = number + 1
+	event, err := control.Publish(shopTenant, again, time.Now())
+	if err != nil {
+		return err
+	}
+	if err := s.until(ctx, 600); err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Minute) // until every partition has said so
+	if err := control.ToAll(ctx, s.client, s.producer, s.client.Config().Topics.Events, event); err != nil {
+		return err
+	}
+	made, err := s.decisions(ctx, decided)
+	if err != nil {
+		return err
+	}
+	if last := made[len(made)-1]; last.Outcome != perennialv1.Outcome_OUTCOME_HELD || last.Candidate.Number != number+1 {
+		t.Errorf("an operator went back, and the decision is %v", last)
+	}
+	if err := s.until(ctx, 627); err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Minute)
+	if all, err := s.decided(ctx); err != nil || len(all) != decided+1 {
+		return fmt.Errorf("four weeks after the operator aren't over: %d decisions, %w", len(all), err)
+	}
+	if err := s.until(ctx, 628); err != nil {
+		return err
+	}
+	if made, err = s.decisions(ctx, decided+1); err != nil {
+		return err
+	}
+	last := made[len(made)-1]
+	t.Logf("four weeks after the operator: %v, %s", last.Outcome, last.Reason)
+	if last.Outcome != perennialv1.Outcome_OUTCOME_PUBLISHED || last.Candidate.Number != number+2 {
+		t.Errorf("four weeks after the operator: %v", last)
 	}
 	return nil
 }
