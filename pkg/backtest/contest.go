@@ -51,14 +51,14 @@ type Entry struct {
 	Name          string
 	Role          Role
 	NotIdentified []string
-	// MAE and Gini are those of the purchases, MoneyGini is that of the money.
+	// MAE and Gini are those of the purchases, MoneyGini is that of the money. A model without spend is taken as a score takes it:
+	// with the customer's own mean.
 	MAE, Gini, MoneyGini float64
 	// LogScore is the mean logarithm of the probability given to the number of purchases that each customer made (Good 1952): the
 	// one figure that can't be bettered by saying anything but what one believes.
 	LogScore float64
 
-	model *Parent   // a challenger's
-	logs  []float64 // of each customer
+	logs []float64 // of each customer
 	// ofMoney says of a baseline that it is meant for the order of money.
 	ofMoney bool
 	// ofParent is Champion's.
@@ -68,7 +68,8 @@ type Entry struct {
 // Contest compares what could be published with what is in force.
 type Contest struct {
 	Window Window
-	// Customers were known before the window, Transactions are the days on which they bought in it.
+	// Customers were known before the window, Transactions are the days on which they bought in it; of large populations, those
+	// of a part by which methods are compared.
 	Customers    int
 	Transactions int64
 	Entries      []Entry
@@ -76,8 +77,6 @@ type Contest struct {
 	Reason       string
 	// Candidate is fitted to all up to the end of the window; nil where no model is identified.
 	Candidate *Fitted
-	// AtCut is the candidate as it was compared, fitted to what was before the window; nil where nothing was.
-	AtCut *Parent
 }
 
 const (
@@ -97,7 +96,8 @@ const (
 // refused is taken. One is refused where its log score
 // is below the champion's by more than two standard errors of the difference over
 // customers, or its order worse than the champion's by more than 5 %, or its order of
-// purchases so much worse than recency's or that of money than past spend's. The mean
+// purchases so much worse than recency's or that of money than past spend's, unless
+// the champion's is, too. The mean
 // absolute error has no say against the champion: where most buy nothing, it is
 // least for who foretells nothing. A champion that was fitted to data of the window has seen
 // what it is asked: choose a window that begins after its training.
@@ -113,14 +113,14 @@ func (l *Ledger) Contest(w Window, minorPerUnit float64, champion *Champion, par
 		return c
 	}
 	customers, _ := l.Split(w)
-	c.Customers = len(customers)
-	for i := range customers {
-		c.Transactions += int64(customers[i].Future)
-	}
 	if !parent.applies(customers) {
 		parent = nil
 	}
 	r := newRink(w, customers, minorPerUnit)
+	c.Customers = len(r.customers)
+	for i := range r.customers {
+		c.Transactions += int64(r.customers[i].Future)
+	}
 	candidates := parent.families()
 	base := baseOf(customers)
 	spend, aboutSpend := parent.spendOf(customers, minorPerUnit)
@@ -135,7 +135,6 @@ func (l *Ledger) Contest(w Window, minorPerUnit float64, champion *Champion, par
 			if len(aboutSpend.NotIdentified) > 0 {
 				foretold = nil
 			}
-			e.model = &Parent{Purchases: model, Spend: foretold}
 			r.ask(&e, model, foretold)
 		}
 		c.Entries = append(c.Entries, e)
@@ -198,9 +197,14 @@ func (r *rink) ask(e *Entry, model btyd.PurchaseModel, spend *btyd.GammaGamma) {
 		return
 	}
 	e.MAE, e.Gini = evaluate.ErrorsOf(p.expected, r.purchases).MAE, evaluate.Gini(p.expected, r.purchases)
-	if spend != nil {
-		e.MoneyGini = evaluate.Gini(p.money, r.money)
+	money := p.money
+	if spend == nil { // a score then takes the customer's own mean
+		for i := range r.customers {
+			c := &r.customers[i]
+			money[i] = p.expected[i] * float64(c.FirstMinor+c.SpendMinor) / float64(c.History.X+1)
+		}
 	}
+	e.MoneyGini = evaluate.Gini(money, r.money)
 	e.logs = r.logsOf(model)
 	sum := 0.0
 	for _, v := range e.logs {
@@ -256,33 +260,35 @@ func (c *Contest) decide(l *Ledger, candidates []family, minorPerUnit float64, p
 		}
 		return
 	}
-	undecided := *c
+	if c.Transactions < leastTransactions {
+		c.Reason = fmt.Sprintf("too few purchases in the last %d days to compare by: %d, at least %d are needed", c.Window.HorizonDays, c.Transactions, leastTransactions)
+		return
+	}
+	end := c.Window.Until + c.Window.HorizonDays
 	for n, at := range ranked {
-		one := undecided
-		one.AtCut = c.Entries[at].model
-		var err error
-		one.Candidate, err = l.fitUntil(&candidates[at], c.Window.Until+c.Window.HorizonDays, minorPerUnit, parent)
-		one.judge(&c.Entries[at], err)
-		if n == 0 || one.Verdict == Accepted {
-			*c = one
+		verdict, reason := c.judge(&c.Entries[at])
+		if verdict != Accepted && n > 0 {
+			continue
 		}
-		if c.Verdict == Accepted {
+		whole, err := l.fitUntil(&candidates[at], end, minorPerUnit, parent)
+		if verdict == Accepted && err != nil {
+			verdict, reason = Undecided, err.Error()
+		}
+		c.Verdict, c.Reason, c.Candidate = verdict, reason, whole
+		if verdict == Accepted {
 			return
 		}
 	}
 }
 
-// judge comes to the verdict on one candidate. err is why it couldn't be fitted to
-// all of the history.
-func (c *Contest) judge(candidate *Entry, err error) {
-	if c.Transactions < leastTransactions {
-		c.Reason = fmt.Sprintf("too few purchases in the last %d days to compare by: %d, at least %d are needed", c.Window.HorizonDays, c.Transactions, leastTransactions)
-		return
-	}
+// judge comes to the verdict on one candidate. A baseline that the champion doesn't
+// reach either doesn't protect it.
+func (c *Contest) judge(candidate *Entry) (Verdict, string) {
 	against := "no model is in force; no worse than the baselines"
+	var champion *Entry
 	for i := range c.Entries {
 		e := &c.Entries[i]
-		if e.Role == Challenger {
+		if e.Role == Challenger || e.Role == Baseline && champion != nil && champion.worseThan(e) != "" {
 			continue
 		}
 		if worse := candidate.worseThan(e); worse != "" {
@@ -290,19 +296,15 @@ func (c *Contest) judge(candidate *Entry, err error) {
 			if e.ofParent {
 				than = "not clearly better than"
 			}
-			c.Verdict, c.Reason = Refused, fmt.Sprintf("%s is %s %s in the last %d days: %s", candidate.Name, than, e.Name, c.Window.HorizonDays, worse)
-			return
+			return Refused, fmt.Sprintf("%s is %s %s in the last %d days: %s", candidate.Name, than, e.Name, c.Window.HorizonDays, worse)
 		}
-		if e.Role == InForce {
+		if e.Role == InForce { // it comes before the baselines
+			champion = e
 			against = fmt.Sprintf("no worse than %s: mean ln probability %.4f against %.4f, Gini %.3f against %.3f",
 				e.Name, candidate.LogScore, e.LogScore, candidate.Gini, e.Gini)
 		}
 	}
-	if err != nil {
-		c.Reason = err.Error()
-		return
-	}
-	c.Verdict, c.Reason = Accepted, fmt.Sprintf("%s in the last %d days: %s", candidate.Name, c.Window.HorizonDays, against)
+	return Accepted, fmt.Sprintf("%s in the last %d days: %s", candidate.Name, c.Window.HorizonDays, against)
 }
 
 // ranked are the challengers whose error is near the least, those with the best order

@@ -109,10 +109,40 @@ func TestContest(t *testing.T) {
 		seldom := regime{R: .25, Alpha: 20, A: .8, B: 3}
 		c := contest(drifting(4, 4000, seldom, seldom, fixed), nil, nil)
 		wantVerdict(t, c, backtest.Refused, "worse than past spend")
-		if c.Candidate == nil || c.AtCut == nil {
+		if c.Candidate == nil {
 			t.Error("what was refused isn't shown")
 		}
+		// It doesn't protect a champion that is worse in the same, and in everything else.
+		stale := &backtest.Champion{Label: "number 1", Purchases: busy, Spend: &btyd.GammaGamma{P: 2, Q: 3, Gamma: 60}}
+		wantVerdict(t, contest(drifting(4, 4000, seldom, seldom, fixed), stale, nil), backtest.Accepted, "no worse than number 1")
 	})
+	t.Run("a customer's own mean for spend", func(t *testing.T) {
+		// What a score says without a spend model is judged like any other.
+		c := contest(drifting(1, 1500, calm, calm, anyAmount), calmOnes, nil)
+		for _, e := range c.Entries {
+			if len(e.NotIdentified) == 0 && math.IsNaN(e.MoneyGini) {
+				t.Errorf("%s isn't judged by money", e.Name)
+			}
+		}
+	})
+}
+
+// TestParentUntil: a parent is what was known then.
+func TestParentUntil(t *testing.T) {
+	l, until := cdnow(t)
+	p, err := l.ParentUntil(btyd.BGNBD{}, until, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, ok := p.Purchases.(btyd.BGNBD)
+	if !ok || p.Spend == nil {
+		t.Fatalf("%T, %v", p.Purchases, p.Spend)
+	}
+	near(t, "r", m.R, .242594, 2e-4)
+	near(t, "p", p.Spend.P, 6.24935, 6e-3)
+	if _, err := l.ParentUntil(btyd.BGNBD{}, until-260, 100); err == nil {
+		t.Error("two weeks are too short a history")
+	}
 }
 
 // TestContestWithoutAnswer: what can't be decided is said, whatever the history.

@@ -29,6 +29,17 @@ type Parent struct {
 	Spend *btyd.GammaGamma
 }
 
+// ParentUntil fits the family of a model to what was known of all customers at the
+// end of a day, as a parent of parts of them.
+func (l *Ledger) ParentUntil(like btyd.PurchaseModel, until int32, minorPerUnit float64) (*Parent, error) {
+	one := (&Parent{Purchases: like}).families()
+	fitted, err := l.fitUntil(&one[0], until, minorPerUnit, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Parent{Purchases: fitted.Purchases, Spend: fitted.Spend}, nil
+}
+
 // applies says whether a population is to be shrunk: it is too small for a fit of
 // its own, and not for this.
 func (p *Parent) applies(customers []Customer) bool {

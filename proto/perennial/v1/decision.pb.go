@@ -161,7 +161,8 @@ type ModelDecision struct {
 	WindowFrom *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=window_from,json=windowFrom,proto3" json:"window_from,omitempty"`
 	// Last day of the window, and of the data.
 	WindowUntil *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=window_until,json=windowUntil,proto3" json:"window_until,omitempty"`
-	// Customers who were known before the window.
+	// Customers who were known before the window, those of a large population a part
+	// of them: by whom the methods were compared.
 	Customers int64 `protobuf:"varint,8,opt,name=customers,proto3" json:"customers,omitempty"`
 	// Days with a purchase that they made in the window.
 	Transactions int64 `protobuf:"varint,9,opt,name=transactions,proto3" json:"transactions,omitempty"`
@@ -295,7 +296,7 @@ type ModelTrial struct {
 	Mae *float64 `protobuf:"fixed64,4,opt,name=mae,proto3,oneof" json:"mae,omitempty"`
 	// Normalised Gini coefficient of the purchases.
 	Gini *float64 `protobuf:"fixed64,5,opt,name=gini,proto3,oneof" json:"gini,omitempty"`
-	// Normalised Gini coefficient of the money. Unset where no spend is foretold.
+	// Normalised Gini coefficient of the money.
 	MoneyGini *float64 `protobuf:"fixed64,6,opt,name=money_gini,json=moneyGini,proto3,oneof" json:"money_gini,omitempty"`
 	// Mean of the natural logarithm of the probability that was given to the
 	// purchases that a customer made. Models only.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/btyd"
+	"github.com/perennial-cltv/perennial/pkg/btyd/fit"
 	"github.com/perennial-cltv/perennial/pkg/cltv"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 	"github.com/perennial-cltv/perennial/services/control"
@@ -24,29 +25,62 @@ const maxSegments = 200
 // windowShare is the greatest part of the history that the window may have: a third.
 const windowShare = 3
 
+// parent is the model of the whole tenant that segments are compared with and shrunk
+// to, and the last day that it was fitted to.
+type parent struct {
+	*backtest.Parent
+	until int32
+}
+
 // decide decides on the models of a tenant: its own first, then those of its
-// segments by their names, whose parent it is, but for those that rest. What they are
-// compared by is at least so many days.
+// segments by their names, but for those that rest. What they are compared by is at
+// least so many days.
 func (s *situation) decide(at time.Time, least int32, rests func(*situation, string) bool) iter.Seq[*perennialv1.ModelDecision] {
 	return func(yield func(*perennialv1.ModelDecision) bool) {
-		decision, parent := s.decideOn("", s.models[""], nil, at, least)
-		if !yield(decision) || parent == nil {
+		decision := s.decideOn("", parent{}, at, least)
+		if !yield(decision) {
+			return
+		}
+		whole, ok := s.parent(decision)
+		if !ok {
 			return
 		}
 		for _, segment := range s.segments() {
-			if rests(s, segment) {
-				continue
-			}
-			decision, _ := s.decideOn(segment, s.models[segment], parent, at, least)
-			if !yield(decision) {
+			if !rests(s, segment) && !yield(s.decideOn(segment, whole, at, least)) {
 				return
 			}
 		}
 	}
 }
 
-// segments are those with enough customers to be looked at, the largest where there
-// are too many.
+// parent is the family of the tenant's model, fitted to what was before the longest
+// window, so that it has seen nothing of what segments are compared by. Without a
+// model of the tenant's there is none, nor where the family can't be fitted then.
+func (s *situation) parent(decision *perennialv1.ModelDecision) (parent, bool) {
+	m := s.models[""]
+	if decision.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
+		m = decision.Candidate
+	}
+	if m == nil {
+		return parent{}, false
+	}
+	ledger := s.ledger("")
+	first, _, _ := ledger.Span()
+	until := s.day - s.longest(first)
+	fitted, err := ledger.ParentUntil(purchasesOf(m), until, s.minorPerUnit())
+	return parent{fitted, until}, err == nil
+}
+
+// longest is the longest window: as many days as a customer may be silent by the
+// policy, a third of the history at most.
+func (s *situation) longest(first int32) int32 {
+	return max(1, min(s.policy.ChurnHorizonDays, (s.day-first)/windowShare))
+}
+
+func (s *situation) minorPerUnit() float64 { return math.Pow10(cltv.MinorDigits(s.policy.Currency)) }
+
+// segments are those with enough customers to be looked at: who has a model, then
+// the largest, as many as may have one.
 func (s *situation) segments() []string {
 	counts := map[string]int{}
 	for _, c := range s.customers {
@@ -57,35 +91,48 @@ func (s *situation) segments() []string {
 	maps.DeleteFunc(counts, func(_ string, n int) bool { return n < backtest.LeastShrunkCustomers })
 	segments := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(segments, func(a, b string) int { return counts[b] - counts[a] })
-	segments = segments[:min(len(segments), maxSegments)]
+	room := maxSegments - len(s.models)
+	segments = slices.DeleteFunc(segments, func(segment string) bool {
+		if s.models[segment] != nil {
+			return false
+		}
+		room--
+		return room < 0
+	})
 	slices.Sort(segments)
 	return segments
 }
 
-// window is the latest days, as many as a customer may be silent by the policy, but
-// none that the model in force was trained on: it would have the advantage of having
-// seen them, and keep it for ever where it is trained often.
-func (s *situation) window(first int32, inForce *perennialv1.ModelPublished, least int32) backtest.Window {
-	days := s.policy.ChurnHorizonDays
-	if inForce.GetTrainedTo() != nil {
-		days = min(days, max(least, s.day-int32(inForce.TrainedTo.Seconds/daySeconds)))
+// window is the latest days, but none that the model in force, or the parent, was
+// fitted to: it would have the advantage of having seen them, and keep it for ever
+// where it is trained often. Without either it is short enough to leave a history
+// that can be fitted to.
+func (s *situation) window(first int32, inForce *perennialv1.ModelPublished, whole parent, least int32) backtest.Window {
+	days := s.longest(first)
+	if inForce == nil && whole.Parent == nil {
+		days = min(days, max(least, s.day-first-fit.LeastDays))
 	}
-	days = max(1, min(days, (s.day-first)/windowShare))
+	if until := max(trainedTo(inForce), whole.until); until > 0 {
+		days = min(days, max(least, s.day-until))
+	}
 	return backtest.Window{Until: s.day - days, HorizonDays: days}
 }
 
-// decideOn decides on the model of a scope. It also answers the model to which the
-// segments are to be compared: the candidate as it was before the window if it was
-// accepted, else that in force; nil: there is none.
-func (s *situation) decideOn(scope string, inForce *perennialv1.ModelPublished, parent *backtest.Parent, at time.Time, least int32) (*perennialv1.ModelDecision, *backtest.Parent) {
+// trainedTo is the last day that a model was fitted to; 0: it doesn't say.
+func trainedTo(m *perennialv1.ModelPublished) int32 {
+	return int32(m.GetTrainedTo().GetSeconds() / daySeconds)
+}
+
+// decideOn decides on the model of a scope.
+func (s *situation) decideOn(scope string, whole parent, at time.Time, least int32) *perennialv1.ModelDecision {
+	inForce := s.models[scope]
 	ledger := s.ledger(scope)
 	first, _, _ := ledger.Span()
-	window := s.window(first, inForce, least)
-	contest := ledger.Contest(window, math.Pow10(cltv.MinorDigits(s.policy.Currency)), champion(inForce, parent), parent)
+	window := s.window(first, inForce, whole, least)
+	contest := ledger.Contest(window, s.minorPerUnit(), champion(inForce, whole.Parent), whole.Parent)
 	d := &perennialv1.ModelDecision{
 		Tenant: s.tenant, Scope: scope, DecidedAt: timestamppb.New(at), Reason: contest.Reason,
-		WindowFrom: dateOf(window.Until), WindowUntil: dateOf(s.day),
-		Customers: int64(contest.Customers), Transactions: contest.Transactions,
+		WindowUntil: dateOf(s.day), Customers: int64(contest.Customers), Transactions: contest.Transactions,
 	}
 	switch contest.Verdict {
 	case backtest.Accepted:
@@ -97,6 +144,7 @@ func (s *situation) decideOn(scope string, inForce *perennialv1.ModelPublished, 
 	}
 	for i := range contest.Entries {
 		d.Trials = append(d.Trials, trialOf(&contest.Entries[i]))
+		d.WindowFrom = dateOf(window.Until)
 	}
 	if contest.Candidate != nil {
 		if reasons := contest.Candidate.SpendNotIdentified; len(reasons) > 0 {
@@ -110,14 +158,9 @@ func (s *situation) decideOn(scope string, inForce *perennialv1.ModelPublished, 
 		if _, err := control.Publish(s.tenant, d.Candidate, at); err != nil {
 			d.Outcome, d.Reason = perennialv1.Outcome_OUTCOME_UNDECIDED, fmt.Sprintf("the updater would refuse the candidate: %v", err)
 			d.Candidate.Number = 0
-		} else {
-			return d, contest.AtCut
 		}
 	}
-	if inForce == nil {
-		return d, nil
-	}
-	return d, &backtest.Parent{Purchases: purchasesOf(inForce), Spend: spendOf(inForce)}
+	return d
 }
 
 // ledger is the purchases of the customers of a scope.

@@ -60,7 +60,7 @@ func (d *due) take(ctx context.Context, r *task.Record) {
 	at := place{made.Tenant, made.Scope}
 	d.decided[at] = max(d.decided[at], int32(made.GetWindowUntil().GetSeconds()/daySeconds))
 	d.numbers[at] = max(d.numbers[at], made.GetCandidate().GetNumber())
-	if made.Outcome != perennialv1.Outcome_OUTCOME_PUBLISHED {
+	if made.Outcome != perennialv1.Outcome_OUTCOME_PUBLISHED || made.Candidate == nil {
 		return
 	}
 	if d.models[made.Tenant] == nil {
@@ -70,12 +70,17 @@ func (d *due) take(ctx context.Context, r *task.Record) {
 }
 
 // now says whether a tenant's models are to be trained. Whoever has no model, and
-// had no decision, waits until there is enough to fit one to.
+// had no decision, waits until there is enough to fit one to, and to compare it by.
+// While models are on their way that were decided on none are trained: what would
+// they be compared with?
 func (d *due) now(s *situation) bool {
+	if len(d.models[s.tenant]) > 0 {
+		return false
+	}
 	if since, ok := d.decided[place{s.tenant, ""}]; ok {
 		return s.day-since >= d.everyDays
 	}
-	return len(s.customers) >= fit.LeastCustomers && s.day-s.firstDay() >= fit.LeastDays
+	return len(s.customers) >= fit.LeastCustomers && s.day-s.firstDay() >= fit.LeastDays+d.everyDays
 }
 
 // foreign are the models in force that no decision knows: an operator's, or a former

@@ -62,7 +62,7 @@ func Run(ctx context.Context, rt *ops.Runtime, config Config) (err error) {
 	}
 	t := &trainer{
 		settings: config.Trainer, kafka: kafka, producer: kafka.NewProducer(), log: rt.Log,
-		ready: rt.Health.Condition("training"), states: newStates(), due: newDue(config.Trainer.EveryDays, rt.Log),
+		ready: rt.Health.Condition("training"), states: newStates(rt.Log), due: newDue(config.Trainer.EveryDays, rt.Log),
 	}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
@@ -111,19 +111,20 @@ func (t *trainer) round(ctx context.Context) error {
 		if err := t.record(ctx, t.due.foreign(s, time.Now())); err != nil {
 			return err
 		}
+		if err := t.publish(ctx, s); err != nil {
+			return err
+		}
 		if t.due.now(s) {
 			if err := t.train(ctx, s); err != nil {
 				return err
 			}
 		}
-		if err := t.publish(ctx, s); err != nil {
-			return err
-		}
 	}
 	return ctx.Err()
 }
 
-// train decides on the models of a tenant: all of them or, if it is stopped, none.
+// train decides on the models of a tenant: all of them or, if it is stopped, or
+// somebody else has published one meanwhile, none.
 func (t *trainer) train(ctx context.Context, s *situation) error {
 	begin := time.Now()
 	var decisions []*perennialv1.ModelDecision
@@ -132,11 +133,18 @@ func (t *trainer) train(ctx context.Context, s *situation) error {
 			return ctx.Err()
 		}
 	}
+	t.seconds.Record(ctx, time.Since(begin).Seconds())
+	if err := t.states.follow(ctx, t.kafka); err != nil {
+		return err
+	}
+	if now, ok := t.states.situation(s.tenant); !ok || !now.sameModels(s) {
+		t.log.InfoContext(ctx, "somebody else published a model while these were trained, which are dropped", "tenant", s.tenant)
+		return nil // the next round sees it
+	}
 	if err := t.record(ctx, decisions); err != nil {
 		return err
 	}
-	t.seconds.Record(ctx, time.Since(begin).Seconds())
-	return nil
+	return t.publish(ctx, s)
 }
 
 func (t *trainer) measure(rt *ops.Runtime) error {

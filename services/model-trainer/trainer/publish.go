@@ -48,10 +48,15 @@ func (t *trainer) record(ctx context.Context, decisions []*perennialv1.ModelDeci
 type model struct {
 	*perennialv1.ModelPublished
 	sentAt time.Time // by this process; zero: it wasn't
+	sent   int       // how often
 }
 
-// sendAgainAfter is how long a model that was sent gets to show in a checkpoint.
-const sendAgainAfter = 5 * time.Minute
+const (
+	// sendAgainAfter is how long a model that was sent gets to show in a checkpoint.
+	sendAgainAfter = 5 * time.Minute
+	// sendAtMost is how often it is sent: one that doesn't show then was refused by the updater, or is behind a long history.
+	sendAtMost = 12
+)
 
 // publish sends the models that were decided on and aren't in force to every
 // partition, partition 0 first: should that be cut short, its owner repeats them to
@@ -65,6 +70,12 @@ func (t *trainer) publish(ctx context.Context, s *situation) error {
 		if time.Since(m.sentAt) < sendAgainAfter {
 			continue
 		}
+		if m.sent == sendAtMost {
+			t.log.WarnContext(ctx, "a model that was published again and again isn't in force: look for it among the dead letters",
+				"tenant", s.tenant, "scope", scope, "number", m.Number)
+			delete(t.due.models[s.tenant], scope)
+			continue
+		}
 		event, err := control.Publish(s.tenant, m.ModelPublished, time.Now())
 		if err != nil {
 			t.log.WarnContext(ctx, "a model that was decided on would be refused, and is passed over",
@@ -75,7 +86,7 @@ func (t *trainer) publish(ctx context.Context, s *situation) error {
 		if err := control.ToAll(ctx, t.kafka, t.producer, t.kafka.Config().Topics.Events, event); err != nil {
 			return err
 		}
-		m.sentAt = time.Now()
+		m.sentAt, m.sent = time.Now(), m.sent+1
 	}
 	return nil
 }

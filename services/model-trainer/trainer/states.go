@@ -3,6 +3,7 @@ package trainer
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 // states is what cltv.state.v1 says, as far as training needs it: some 150 bytes a
 // customer with a purchase, and nothing of the others.
 type states struct {
+	log *slog.Logger
 	// next is the offset after the last record that was taken in, by partition.
 	next map[int32]int64
 	// said is what the last checkpoint of each partition has, by tenant.
@@ -50,9 +52,9 @@ type tenantCheckpoint struct {
 	policy    *cltv.Policy
 }
 
-func newStates() *states {
+func newStates(log *slog.Logger) *states {
 	return &states{
-		next: map[int32]int64{}, said: map[int32]map[string]*tenantCheckpoint{}, params: map[string]*cltv.Params{},
+		log: log, next: map[int32]int64{}, said: map[int32]map[string]*tenantCheckpoint{}, params: map[string]*cltv.Params{},
 		customers: map[string]map[string]customer{}, texts: map[string]string{},
 	}
 }
@@ -91,28 +93,23 @@ func (s *states) from(partition int32) int64 {
 	return -1
 }
 
-// take takes in a record. One that can't be read isn't passed over: the updater wrote
-// it, so this program is too old for it.
+// take takes in a record.
 func (s *states) take(partition int32, r *task.Record) error {
-	err := s.takeOne(partition, r)
-	if err == nil {
-		s.next[partition] = r.Offset + 1
-	}
-	return err
-}
-
-func (s *states) takeOne(partition int32, r *task.Record) error {
 	tenant, name, ok := strings.Cut(string(r.Key), "/")
 	switch {
 	case string(r.Key) == task.CheckpointKey:
-		return s.takeCheckpoint(partition, r)
-	case !ok || tenant == "" || name == "" || name[0] == '~':
-		return nil // an opening, or a record of marketing spend
-	default:
-		return s.takeState(tenant, name, partition, r)
+		if err := s.takeCheckpoint(partition, r); err != nil {
+			return err
+		}
+	case ok && tenant != "" && name != "" && name[0] != '~': // else an opening, or a record of marketing spend
+		s.takeState(tenant, name, partition, r)
 	}
+	s.next[partition] = r.Offset + 1
+	return nil
 }
 
+// takeCheckpoint takes in a checkpoint. One that can't be read, or is of a newer fold,
+// isn't passed over: what its states mean is not known here.
 func (s *states) takeCheckpoint(partition int32, r *task.Record) error {
 	var ours wire.Checkpoint
 	var theirs perennialv1.Checkpoint // the models as they are published again
@@ -122,6 +119,9 @@ func (s *states) takeCheckpoint(partition int32, r *task.Record) error {
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint at offset %d of partition %d: %w", r.Offset, partition, err)
+	}
+	if ours.FoldVersion > cltv.FoldVersion {
+		return fmt.Errorf("partition %d is at version %d of the fold, and this program knows %d: start a newer one", partition, ours.FoldVersion, cltv.FoldVersion)
 	}
 	said := make(map[string]*tenantCheckpoint, len(ours.Tenants))
 	for i := range ours.Tenants {
@@ -161,21 +161,24 @@ func (s *states) zonesChanged() bool {
 }
 
 // takeState takes in the state of a customer, or takes the customer away where the
-// state is gone.
-func (s *states) takeState(tenant, name string, partition int32, r *task.Record) error {
+// state is gone. One that can't be read is the customer's loss alone.
+func (s *states) takeState(tenant, name string, partition int32, r *task.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(r.Value) == 0 {
 		delete(s.customers[tenant], name)
-		return nil
+		return
 	}
 	if err := s.state.Decode(r.Value); err != nil {
-		return fmt.Errorf("state of %q at offset %d of partition %d: %w", r.Key, r.Offset, partition, err)
+		s.log.Warn("a state can't be read, and its customer is left out of the training",
+			"key", string(r.Key), "partition", partition, "offset", r.Offset, "error", err)
+		delete(s.customers[tenant], name)
+		return
 	}
 	s.scratch = s.folder.PurchaseDays(s.scratch[:0], &s.state, s.params[tenant], s.state.AsOf())
 	if len(s.scratch) == 0 {
 		delete(s.customers[tenant], name) // all was taken back
-		return nil
+		return
 	}
 	c := customer{segment: s.text(s.state.Segment()), days: make([]backtest.Purchase, len(s.scratch))}
 	for i, d := range s.scratch {
@@ -185,7 +188,6 @@ func (s *states) takeState(tenant, name string, partition int32, r *task.Record)
 		s.customers[tenant] = map[string]customer{}
 	}
 	s.customers[tenant][name] = c
-	return nil
 }
 
 // text is a text of its own, and the same one each time.
@@ -213,7 +215,8 @@ func (s *states) eachCount(do func(tenant string, customers int)) {
 // situation is what is known of a tenant at one moment.
 type situation struct {
 	tenant string
-	// day is the tenant's local day, counted from 1970-01-01: that of the partition whose clock is behind all others.
+	// day is the tenant's last local day that is over, counted from 1970-01-01, by the partition whose clock is behind all
+	// others: of a day that has begun not all purchases are known.
 	day    int32
 	policy cltv.Policy
 	// models are those in force, by scope.
@@ -243,6 +246,11 @@ func (s *states) situation(tenant string) (*situation, bool) {
 			}
 		}
 	}
-	out.day = out.policy.LocalDay(clock)
+	out.day = out.policy.LocalDay(clock+1) - 1 // whose clock stands at the last second of a day has seen it
 	return out, clock > 0
+}
+
+// sameModels says whether the same models are in force.
+func (s *situation) sameModels(as *situation) bool {
+	return maps.EqualFunc(s.models, as.models, func(a, b *perennialv1.ModelPublished) bool { return a.Number == b.Number })
 }

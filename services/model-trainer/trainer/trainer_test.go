@@ -63,7 +63,7 @@ func take(t testing.TB, s *states, partition int32, key string, value []byte) {
 
 // TestStates: what is kept of states, and when all has to be read again.
 func TestStates(t *testing.T) {
-	s := newStates()
+	s := newStates(slog.New(slog.DiscardHandler))
 	take(t, s, 0, task.OpeningKey, []byte("whatever"))
 	take(t, s, 0, "acme/ann", stateOf(t, "gold", 0, 3, 3, 9))
 	take(t, s, 1, "acme/bob", stateOf(t, "", 5))
@@ -74,12 +74,12 @@ func TestStates(t *testing.T) {
 	if _, ok := s.situation("acme"); ok {
 		t.Error("nobody has said what time it is")
 	}
-	take(t, s, 0, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began + 20) * testDay}))
-	take(t, s, 1, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began + 18) * testDay, Models: []*cltv.Model{
+	take(t, s, 0, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began+20)*testDay - 1}))
+	take(t, s, 1, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began+18)*testDay + 3600, Models: []*cltv.Model{
 		{Number: 3, ModelID: "m", BGNBD: btyd.BGNBD{R: 1, Alpha: 1, A: 1, B: 1}},
 	}}))
 	now, ok := s.situation("acme")
-	if !ok || now.day != began+18 || now.models[""].GetNumber() != 3 || now.firstDay() != began {
+	if !ok || now.day != began+17 || now.models[""].GetNumber() != 3 || now.firstDay() != began {
 		t.Errorf("%v, day %d, models %v", ok, now.day, now.models)
 	}
 	if s.zonesChanged() {
@@ -87,7 +87,7 @@ func TestStates(t *testing.T) {
 	}
 	// Thirteen hours east noon is tomorrow.
 	east := &cltv.Policy{Number: 1, TimeZone: "x", ZoneOffsets: []cltv.ZoneOffset{{FromUnix: 0, OffsetSeconds: 13 * 3600}}}
-	take(t, s, 0, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began + 20) * testDay, Policy: east}))
+	take(t, s, 0, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began+20)*testDay - 1, Policy: east}))
 	if !s.zonesChanged() || s.zonesChanged() {
 		t.Error("another zone has to be noticed, once")
 	}
@@ -101,8 +101,22 @@ func TestStates(t *testing.T) {
 	if n := len(s.customers["acme"]); n != 0 {
 		t.Errorf("%d customers are left", n)
 	}
-	if err := s.take(0, &task.Record{Key: []byte("acme/eve"), Value: []byte{0xff}}); err == nil || !strings.Contains(err.Error(), `"acme/eve"`) {
-		t.Errorf("a state that can't be read: %v", err)
+	// One that can't be read leaves one customer out, and holds up nobody.
+	take(t, s, 0, "acme/eve", stateOf(t, "", 1))
+	take(t, s, 0, "acme/eve", []byte{0xff})
+	take(t, s, 0, "acme/fay", stateOf(t, "", 1))
+	if all := s.customers["acme"]; len(all) != 1 || len(all["fay"].days) != 1 {
+		t.Errorf("after a state that can't be read: %v", all)
+	}
+	// A newer fold is another matter.
+	newer := wire.AppendCheckpoint(nil, &wire.Checkpoint{NextOffset: 1, Partitions: 1, FoldVersion: cltv.FoldVersion + 1})
+	if err := s.take(0, &task.Record{Key: []byte(task.CheckpointKey), Value: newer}); err == nil || !strings.Contains(err.Error(), "start a newer one") {
+		t.Errorf("a checkpoint of a newer fold: %v", err)
+	}
+	last := wire.TenantParameters{Tenant: "acme", ClockUnix: (began+18)*testDay - 1}
+	take(t, s, 1, task.CheckpointKey, checkpoint(last))
+	if now, _ := s.situation("acme"); now.day != began+17 {
+		t.Errorf("at the last second of a day the last that is over is %d days after the first", now.day-began)
 	}
 }
 
@@ -121,7 +135,9 @@ func TestDue(t *testing.T) {
 		s.customers[fmt.Sprint(i)] = customer{days: purchases(began + 200)}
 	}
 	want("too short a history", false)
-	s.customers["first"] = customer{days: purchases(began)}
+	s.customers["first"] = customer{days: purchases(began + 100)}
+	want("none to compare by", false)
+	s.customers["first"] = customer{days: purchases(began + 300 - 208)}
 	want("enough for a first model", true)
 	decide := func(scope string, outcome perennialv1.Outcome, day int32, number int64) {
 		t.Helper()
@@ -135,6 +151,8 @@ func TestDue(t *testing.T) {
 	decide("", perennialv1.Outcome_OUTCOME_PUBLISHED, began+280, 1)
 	want("decided 20 days ago", false)
 	s.day = began + 308
+	want("the decided model isn't in force", false)
+	delete(d.models["acme"], "")
 	want("decided 28 days ago", true)
 
 	// Whatever no decision knows is an operator's, and stays for a while.
@@ -160,9 +178,6 @@ func TestDue(t *testing.T) {
 	if d.rests(s, "gold") {
 		t.Error("gold has been held for 28 days")
 	}
-	if len(d.models["acme"]) != 1 {
-		t.Errorf("to be published: %v", d.models)
-	}
 }
 
 // TestWindow: the model in force hasn't seen what it is compared by.
@@ -170,17 +185,30 @@ func TestWindow(t *testing.T) {
 	s := &situation{day: began + 600}
 	s.policy = s.policy.WithDefaults()
 	for _, c := range []struct {
-		first, trained int32
-		want           int32
+		what                   string
+		first, trained, parent int32
+		want                   int32
 	}{
-		{began, 0, 90}, {began, began + 560, 40}, {began, began + 590, 28}, {began, began + 100, 90}, {began + 570, 0, 10},
+		{"first model", began, 0, 0, 90},
+		{"first model, short history", began + 600 - 220, 0, 0, 40},
+		{"first model, too short a history", began + 600 - 90, 0, 0, 28},
+		{"trained 40 days ago", began, began + 560, 0, 40},
+		{"trained 10 days ago", began, began + 590, 0, 28},
+		{"trained long ago", began, began + 100, 0, 90},
+		{"segment without a model", began, 0, began + 572, 28},
+		{"segment with an older model than the tenant's", began, began + 500, began + 560, 40},
+		{"segment with a newer one", began, began + 560, began + 500, 40},
 	} {
 		var inForce *perennialv1.ModelPublished
 		if c.trained > 0 {
 			inForce = &perennialv1.ModelPublished{TrainedTo: dateOf(c.trained)}
 		}
-		if w := s.window(c.first, inForce, 28); w.HorizonDays != c.want || w.Until != s.day-c.want {
-			t.Errorf("%+v: %+v", c, w)
+		var whole parent
+		if c.parent > 0 {
+			whole = parent{&backtest.Parent{}, c.parent}
+		}
+		if w := s.window(c.first, inForce, whole, 28); w.HorizonDays != c.want || w.Until != s.day-c.want {
+			t.Errorf("%s: %+v, want %d days", c.what, w, c.want)
 		}
 	}
 }
@@ -278,10 +306,14 @@ func TestDecisionsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, value := range [][]byte{{0xff}, made} {
+	empty, err := proto.Marshal(&perennialv1.ModelDecision{Tenant: "acme", Scope: "gold", Outcome: perennialv1.Outcome_OUTCOME_PUBLISHED})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, value := range [][]byte{{0xff}, made, empty} {
 		d.take(context.Background(), &task.Record{Offset: int64(i), Value: value})
 	}
-	if d.decided[place{"acme", ""}] != began || d.next != 2 || d.models["acme"][""].GetNumber() != 4 {
+	if d.decided[place{"acme", ""}] != began || d.next != 3 || len(d.models["acme"]) != 1 || d.models["acme"][""].GetNumber() != 4 {
 		t.Errorf("%+v", d)
 	}
 	tr := &trainer{due: d, log: d.log}
@@ -293,7 +325,7 @@ func TestDecisionsOfOthers(t *testing.T) {
 // BenchmarkTakeState is what a state of three purchases costs: 1 of the events that
 // the updater writes states for.
 func BenchmarkTakeState(b *testing.B) {
-	s := newStates()
+	s := newStates(slog.New(slog.DiscardHandler))
 	value := stateOf(b, "gold", 0, 3, 30)
 	for b.Loop() {
 		take(b, s, 0, "acme/ann", value)

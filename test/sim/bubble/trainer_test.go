@@ -198,7 +198,7 @@ func (s *shop) live(ctx context.Context, t *testing.T) error {
 	first := made[0]
 	t.Logf("first: %v, %s", first.Outcome, first.Reason)
 	if first.Outcome != perennialv1.Outcome_OUTCOME_PUBLISHED || first.Candidate.Number != 1 || first.Candidate.Customers != shopSize ||
-		!first.WindowUntil.AsTime().Equal(s.at(400)) || first.Candidate.GammaGamma == nil {
+		!first.WindowUntil.AsTime().Equal(s.at(399)) || first.Candidate.GammaGamma == nil {
 		t.Errorf("the first decision is %v", first)
 	}
 	models, err := control.Models(ctx, s.client, shopTenant)
