@@ -25,13 +25,19 @@ var baselines = []baseline{
 // daysOf is a customer's age at the cut, a day at least.
 func daysOf(c *Customer, w Window) float64 { return float64(max(1, w.Until-c.History.First)) }
 
-// judge judges a baseline.
-func (b *baseline) judge(customers []Customer, w Window, purchases, money []float64, minorPerUnit float64) Method {
-	m := Method{Name: b.name, Baseline: true}
+// scores are those of all customers.
+func (b *baseline) scores(customers []Customer, w Window) []float64 {
 	scores := make([]float64, len(customers))
 	for i := range customers {
 		scores[i] = b.score(&customers[i], w)
 	}
+	return scores
+}
+
+// judge judges a baseline.
+func (b *baseline) judge(customers []Customer, w Window, purchases, money []float64, minorPerUnit float64) Method {
+	m := Method{Name: b.name, Baseline: true}
+	scores := b.scores(customers, w)
 	if !b.rates {
 		m.Purchases = &Judgement{OrderOnly: true, Order: evaluate.OrderOf(scores, purchases)}
 		m.Money = &Judgement{OrderOnly: true, Order: evaluate.OrderOf(scores, money)}

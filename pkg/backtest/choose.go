@@ -1,8 +1,10 @@
 package backtest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/perennial-cltv/perennial/pkg/btyd/fit"
 	"github.com/perennial-cltv/perennial/pkg/evaluate"
@@ -41,24 +43,17 @@ func (l *Ledger) choose(methods []Method, w Window) Choice {
 	base, purchases := baseOf(customers), futureOf(customers)
 
 	trials := make([]Trial, 0, len(usable))
-	least := math.Inf(1)
 	for _, i := range usable {
 		trial := Trial{Model: methods[i].Name, MAE: math.NaN(), Gini: math.NaN()}
 		if model, report, err := families[i].fit(base, rehearsal.Until, fit.Options{}); err == nil && len(blocked(report.Findings)) == 0 {
 			if p, err := predict(model, standIn, customers, rehearsal, 1); err == nil {
-				trial.MAE, trial.Gini = evaluate.ErrorsOf(p.expected, purchases).MAE, evaluate.OrderOf(p.expected, purchases).Gini
-				least = min(least, trial.MAE)
+				trial.MAE, trial.Gini = evaluate.ErrorsOf(p.expected, purchases).MAE, evaluate.Gini(p.expected, purchases)
 			}
 		}
 		trials = append(trials, trial)
 	}
-	best := -1
-	for i, t := range trials {
-		if !math.IsNaN(t.Gini) && t.MAE <= least*(1+rehearsalTolerance) && (best < 0 || t.Gini > trials[best].Gini) {
-			best = i
-		}
-	}
-	if best < 0 {
+	order := ranked(len(trials), func(i int) (mae, gini float64) { return trials[i].MAE, trials[i].Gini })
+	if len(order) == 0 || math.IsNaN(trials[order[0]].Gini) {
 		likeliest := usable[0]
 		for _, i := range usable {
 			if methods[i].Report.LogLikelihood > methods[likeliest].Report.LogLikelihood {
@@ -69,7 +64,32 @@ func (l *Ledger) choose(methods []Method, w Window) Choice {
 			"greatest ln L (%.1f); the last %d days of the past don't tell models apart, because nothing was bought in them or too little is known before",
 			methods[likeliest].Report.LogLikelihood, horizon)}
 	}
-	return Choice{Model: trials[best].Model, Trials: trials, RehearsalDays: horizon, Reason: fmt.Sprintf(
+	best := trials[order[0]]
+	return Choice{Model: best.Model, Trials: trials, RehearsalDays: horizon, Reason: fmt.Sprintf(
 		"best order (Gini %.3f) in the last %d days of what was known, when fitted to what was before, with a mean absolute error within %.0f %% of the least",
-		trials[best].Gini, horizon, 100*rehearsalTolerance)}
+		best.Gini, horizon, 100*rehearsalTolerance)}
+}
+
+// ranked are n methods, by their positions: those whose mean absolute error is within
+// 5 % of the least, and of them those with the best order first. A NaN error leaves
+// one out, a NaN order, as all have where nothing was bought, puts it last.
+func ranked(n int, of func(i int) (mae, gini float64)) []int {
+	least := math.Inf(1)
+	for i := range n {
+		if mae, _ := of(i); mae < least {
+			least = mae
+		}
+	}
+	var order []int
+	for i := range n {
+		if mae, _ := of(i); mae <= least*(1+rehearsalTolerance) {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		_, ofA := of(a)
+		_, ofB := of(b)
+		return cmp.Compare(ofB, ofA)
+	})
+	return order
 }

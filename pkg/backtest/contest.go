@@ -1,10 +1,8 @@
 package backtest
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/perennial-cltv/perennial/pkg/btyd"
 	"github.com/perennial-cltv/perennial/pkg/evaluate"
@@ -174,10 +172,7 @@ func newRink(w Window, customers []Customer, minorPerUnit float64) *rink {
 			r.customers = append(r.customers, customers[i])
 		}
 	}
-	r.purchases = futureOf(r.customers)
-	for i := range r.customers {
-		r.money = append(r.money, float64(r.customers[i].FutureMinor)/minorPerUnit)
-	}
+	r.purchases, r.money = futureOf(r.customers), futureMoneyOf(r.customers, minorPerUnit)
 	return r
 }
 
@@ -238,10 +233,7 @@ func (r *rink) logsOf(model btyd.PurchaseModel) []float64 {
 func (r *rink) order(b *baseline) Entry {
 	e := Entry{Name: b.name, Role: Baseline, ofMoney: b.ofMoney}
 	unsaid(&e)
-	scores := make([]float64, len(r.customers))
-	for i := range r.customers {
-		scores[i] = b.score(&r.customers[i], r.window)
-	}
+	scores := b.scores(r.customers, r.window)
 	e.Gini, e.MoneyGini = evaluate.Gini(scores, r.purchases), evaluate.Gini(scores, r.money)
 	return e
 }
@@ -249,8 +241,9 @@ func (r *rink) order(b *baseline) Entry {
 // decide comes to the verdict: that of the first candidate which is accepted, else
 // that of the first.
 func (c *Contest) decide(l *Ledger, candidates []family, minorPerUnit float64, parent *Parent) {
-	ranked := c.ranked()
-	if len(ranked) == 0 {
+	// The entries begin with the candidates; one that isn't identified says nothing.
+	order := ranked(len(candidates), func(i int) (mae, gini float64) { return c.Entries[i].MAE, c.Entries[i].Gini })
+	if len(order) == 0 {
 		c.Reason = "no model is identified on this history"
 		for i := range candidates {
 			if reasons := c.Entries[i].NotIdentified; len(reasons) > 0 {
@@ -265,7 +258,7 @@ func (c *Contest) decide(l *Ledger, candidates []family, minorPerUnit float64, p
 		return
 	}
 	end := c.Window.Until + c.Window.HorizonDays
-	for n, at := range ranked {
+	for n, at := range order {
 		verdict, reason := c.judge(&c.Entries[at])
 		if verdict != Accepted && n > 0 {
 			continue
@@ -305,26 +298,6 @@ func (c *Contest) judge(candidate *Entry) (Verdict, string) {
 		}
 	}
 	return Accepted, fmt.Sprintf("%s in the last %d days: %s", candidate.Name, c.Window.HorizonDays, against)
-}
-
-// ranked are the challengers whose error is near the least, those with the best order
-// first, as in choose.
-func (c *Contest) ranked() []int {
-	least := math.Inf(1)
-	for i := range c.Entries {
-		if e := &c.Entries[i]; e.Role == Challenger && len(e.NotIdentified) == 0 {
-			least = min(least, e.MAE)
-		}
-	}
-	var ranked []int
-	for i := range c.Entries {
-		if e := &c.Entries[i]; e.Role == Challenger && len(e.NotIdentified) == 0 && e.MAE <= least*(1+rehearsalTolerance) {
-			ranked = append(ranked, i)
-		}
-	}
-	// Where nothing was bought there is no order, and the first is as good as any.
-	slices.SortStableFunc(ranked, func(a, b int) int { return cmp.Compare(c.Entries[b].Gini, c.Entries[a].Gini) })
-	return ranked
 }
 
 // worseThan says in what e is worse than the other; "": in nothing. What either

@@ -58,5 +58,8 @@ func (l *Ledger) Set(customer string, days []Purchase) {
 	l.customers[customer] = days
 }
 
+// Customers is how many there are.
+func (l *Ledger) Customers() int { return len(l.customers) }
+
 // Span is the first and the last day with a purchase; false where there is none.
 func (l *Ledger) Span() (first, last int32, ok bool) { return l.first, l.last, len(l.customers) > 0 }

@@ -22,19 +22,28 @@ const MaxSpendCorrelation = .3
 type family struct {
 	name string
 	fit  func(fit.Base, int32, fit.Options) (btyd.PurchaseModel, fit.Report, error)
+	// has says whether a model is of it.
+	has func(btyd.PurchaseModel) bool
 }
 
 // families are the purchase models, in the order in which they are reported.
 var families = []family{
-	{"BG/NBD", fitting(fit.BGNBD)},
-	{"MBG/NBD", fitting(fit.MBGNBD)},
-	{"Pareto/NBD", fitting(fit.ParetoNBD)},
+	familyOf("BG/NBD", fit.BGNBD),
+	familyOf("MBG/NBD", fit.MBGNBD),
+	familyOf("Pareto/NBD", fit.ParetoNBD),
 }
 
-func fitting[M btyd.PurchaseModel](f func(fit.Base, int32, fit.Options) (fit.Fit[M], error)) func(fit.Base, int32, fit.Options) (btyd.PurchaseModel, fit.Report, error) {
-	return func(base fit.Base, until int32, options fit.Options) (btyd.PurchaseModel, fit.Report, error) {
-		fitted, err := f(base, until, options)
-		return fitted.Model, fitted.Report, err
+func familyOf[M btyd.PurchaseModel](name string, f func(fit.Base, int32, fit.Options) (fit.Fit[M], error)) family {
+	return family{
+		name: name,
+		fit: func(base fit.Base, until int32, options fit.Options) (btyd.PurchaseModel, fit.Report, error) {
+			fitted, err := f(base, until, options)
+			return fitted.Model, fitted.Report, err
+		},
+		has: func(model btyd.PurchaseModel) bool {
+			_, ok := model.(M)
+			return ok
+		},
 	}
 }
 

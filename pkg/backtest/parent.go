@@ -61,19 +61,7 @@ func (p *Parent) families() []family {
 	if p == nil {
 		return families
 	}
-	return slices.DeleteFunc(slices.Clone(families), func(f family) bool { return f.name != nameOf(p.Purchases) })
-}
-
-// nameOf is the name of a model's family.
-func nameOf(model btyd.PurchaseModel) string {
-	switch model.(type) {
-	case btyd.MBGNBD:
-		return "MBG/NBD"
-	case btyd.ParetoNBD:
-		return "Pareto/NBD"
-	default:
-		return "BG/NBD"
-	}
+	return slices.DeleteFunc(slices.Clone(families), func(f family) bool { return !f.has(p.Purchases) })
 }
 
 // options centre the prior on the parent.

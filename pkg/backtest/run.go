@@ -118,7 +118,7 @@ func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 	r.ActualRepeats = l.actualRepeats(w, r.Steps)
 	r.Distribution = make([]float64, mostPurchases+1)
 	minor := int64(0)
-	purchases, money, happened := futureOf(customers), make([]float64, len(customers)), make([]bool, len(customers))
+	purchases, money, happened := futureOf(customers), futureMoneyOf(customers, minorPerUnit), make([]bool, len(customers))
 	for i := range customers {
 		c := &customers[i]
 		if c.History.X > 0 {
@@ -126,7 +126,6 @@ func Run(l *Ledger, w Window, minorPerUnit float64) (*Result, error) {
 		}
 		r.RepeatTransactions += int64(c.History.X)
 		r.HorizonTransactions += int64(c.Future)
-		money[i] = float64(c.FutureMinor) / minorPerUnit
 		minor += c.FutureMinor
 		happened[i] = c.Future > 0
 		r.Distribution[min(c.Future, mostPurchases)]++
@@ -198,6 +197,15 @@ func futureOf(customers []Customer) []float64 {
 	out := make([]float64, len(customers))
 	for i := range customers {
 		out[i] = float64(customers[i].Future)
+	}
+	return out
+}
+
+// futureMoneyOf is the money in the horizon, in units.
+func futureMoneyOf(customers []Customer, minorPerUnit float64) []float64 {
+	out := make([]float64, len(customers))
+	for i := range customers {
+		out[i] = float64(customers[i].FutureMinor) / minorPerUnit
 	}
 	return out
 }

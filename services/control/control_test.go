@@ -9,6 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/perennial-cltv/perennial/pkg/backtest"
+	"github.com/perennial-cltv/perennial/pkg/btyd"
 	"github.com/perennial-cltv/perennial/pkg/cltv"
 	"github.com/perennial-cltv/perennial/pkg/wire"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
@@ -79,6 +81,28 @@ func TestAheadIsRecordedNow(t *testing.T) {
 	}
 	if got := Reassess("t", "c1", ahead).GetReassess().Clock.AsTime(); !got.Equal(ahead) {
 		t.Errorf("the clock is %s, want %s", got, ahead)
+	}
+}
+
+// TestFittedAndBack: what was fitted is what a published model says.
+func TestFittedAndBack(t *testing.T) {
+	spend := btyd.GammaGamma{P: 6, Q: 4, Gamma: 15}
+	for _, process := range []btyd.PurchaseModel{
+		btyd.BGNBD{R: 1, Alpha: 2, A: 3, B: 4}, btyd.MBGNBD{R: 1, Alpha: 2, A: 3, B: 4}, btyd.ParetoNBD{R: 1, Alpha: 2, S: 3, Beta: 4},
+	} {
+		for _, s := range []*btyd.GammaGamma{nil, &spend} {
+			m := Fitted(&backtest.Fitted{Purchases: process, Spend: s, Until: 10_134}, "")
+			back := Spend(m)
+			if Purchases(m) != process || (back == nil) != (s == nil) || back != nil && *back != spend {
+				t.Errorf("%v, %v: published %v", process, s, m)
+			}
+			if DayOf(m.TrainedTo) != 10_134 || !strings.HasSuffix(m.ModelId, "1997-09-30") {
+				t.Errorf("trained to %v, %s", m.TrainedTo.AsTime(), m.ModelId)
+			}
+		}
+	}
+	if DayOf(nil) != 0 {
+		t.Error("no date is a day")
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // Fitted answers a model that was fitted to a history whose days count from
 // 1970-01-01, without a number: it gets the next one when it is published.
 func Fitted(f *backtest.Fitted, reason string) *perennialv1.ModelPublished {
-	until := time.Unix(int64(f.Until)*24*60*60, 0).UTC()
+	until := DateOf(f.Until)
 	m := &perennialv1.ModelPublished{
 		Customers: f.Customers, Repeaters: f.Repeaters, TrainedTo: timestamppb.New(until), Reason: reason,
 	}
@@ -36,6 +36,36 @@ func Fitted(f *backtest.Fitted, reason string) *perennialv1.ModelPublished {
 	}
 	return m
 }
+
+// Purchases answers the purchase process of a model, as Fitted wrote it.
+func Purchases(m *perennialv1.ModelPublished) btyd.PurchaseModel {
+	switch {
+	case m.MbgNbd != nil:
+		return btyd.MBGNBD{R: m.MbgNbd.R, Alpha: m.MbgNbd.Alpha, A: m.MbgNbd.A, B: m.MbgNbd.B}
+	case m.ParetoNbd != nil:
+		return btyd.ParetoNBD{R: m.ParetoNbd.R, Alpha: m.ParetoNbd.Alpha, S: m.ParetoNbd.S, Beta: m.ParetoNbd.Beta}
+	default:
+		b := m.GetBgNbd()
+		return btyd.BGNBD{R: b.GetR(), Alpha: b.GetAlpha(), A: b.GetA(), B: b.GetB()}
+	}
+}
+
+// Spend answers the spend model of a model; nil: it has none.
+func Spend(m *perennialv1.ModelPublished) *btyd.GammaGamma {
+	if m.GammaGamma == nil {
+		return nil
+	}
+	return &btyd.GammaGamma{P: m.GammaGamma.P, Q: m.GammaGamma.Q, Gamma: m.GammaGamma.Gamma}
+}
+
+const daySeconds = 24 * 60 * 60
+
+// DateOf is the beginning in UTC of a day counted from 1970-01-01, as records name
+// days; DayOf is the day that they name.
+func DateOf(day int32) time.Time { return time.Unix(int64(day)*daySeconds, 0).UTC() }
+
+// DayOf is the day of a date that DateOf made; 0 where there is none.
+func DayOf(date *timestamppb.Timestamp) int32 { return int32(date.GetSeconds() / daySeconds) }
 
 // JSON writes parameters as Load reads them.
 func JSON(p Parameter) ([]byte, error) {

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/perennial-cltv/perennial/pkg/backtest"
-	"github.com/perennial-cltv/perennial/pkg/btyd"
 	"github.com/perennial-cltv/perennial/pkg/btyd/fit"
 	"github.com/perennial-cltv/perennial/pkg/cltv"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
@@ -37,16 +36,17 @@ type parent struct {
 // least so many days.
 func (s *situation) decide(at time.Time, least int32, rests func(*situation, string) bool) iter.Seq[*perennialv1.ModelDecision] {
 	return func(yield func(*perennialv1.ModelDecision) bool) {
-		decision := s.decideOn("", parent{}, at, least)
+		all, bySegment := s.ledgers()
+		decision := s.decideOn("", all, parent{}, at, least)
 		if !yield(decision) {
 			return
 		}
-		whole, ok := s.parent(decision)
+		whole, ok := s.parent(decision, all)
 		if !ok {
 			return
 		}
-		for _, segment := range s.segments() {
-			if !rests(s, segment) && !yield(s.decideOn(segment, whole, at, least)) {
+		for _, segment := range s.segments(bySegment) {
+			if !rests(s, segment) && !yield(s.decideOn(segment, bySegment[segment], whole, at, least)) {
 				return
 			}
 		}
@@ -56,7 +56,7 @@ func (s *situation) decide(at time.Time, least int32, rests func(*situation, str
 // parent is the family of the tenant's model, fitted to what was before the longest
 // window, so that it has seen nothing of what segments are compared by. Without a
 // model of the tenant's there is none, nor where the family can't be fitted then.
-func (s *situation) parent(decision *perennialv1.ModelDecision) (parent, bool) {
+func (s *situation) parent(decision *perennialv1.ModelDecision, all *backtest.Ledger) (parent, bool) {
 	m := s.models[""]
 	if decision.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
 		m = decision.Candidate
@@ -64,10 +64,9 @@ func (s *situation) parent(decision *perennialv1.ModelDecision) (parent, bool) {
 	if m == nil {
 		return parent{}, false
 	}
-	ledger := s.ledger("")
-	first, _, _ := ledger.Span()
+	first, _, _ := all.Span()
 	until := s.day - s.longest(first)
-	fitted, err := ledger.ParentUntil(purchasesOf(m), until, s.minorPerUnit())
+	fitted, err := all.ParentUntil(control.Purchases(m), until, s.minorPerUnit())
 	return parent{fitted, until}, err == nil
 }
 
@@ -81,16 +80,11 @@ func (s *situation) minorPerUnit() float64 { return math.Pow10(cltv.MinorDigits(
 
 // segments are those with enough customers to be looked at: who has a model, then
 // the largest, as many as may have one.
-func (s *situation) segments() []string {
-	counts := map[string]int{}
-	for _, c := range s.customers {
-		if c.segment != "" {
-			counts[c.segment]++
-		}
-	}
-	maps.DeleteFunc(counts, func(_ string, n int) bool { return n < backtest.LeastShrunkCustomers })
-	segments := slices.Sorted(maps.Keys(counts))
-	slices.SortStableFunc(segments, func(a, b string) int { return counts[b] - counts[a] })
+func (s *situation) segments(bySegment map[string]*backtest.Ledger) []string {
+	segments := slices.DeleteFunc(slices.Sorted(maps.Keys(bySegment)), func(segment string) bool {
+		return bySegment[segment].Customers() < backtest.LeastShrunkCustomers
+	})
+	slices.SortStableFunc(segments, func(a, b string) int { return bySegment[b].Customers() - bySegment[a].Customers() })
 	room := maxSegments - len(s.models)
 	segments = slices.DeleteFunc(segments, func(segment string) bool {
 		if s.models[segment] != nil {
@@ -112,21 +106,15 @@ func (s *situation) window(first int32, inForce *perennialv1.ModelPublished, who
 	if inForce == nil && whole.Parent == nil {
 		days = min(days, max(least, s.day-first-fit.LeastDays))
 	}
-	if until := max(trainedTo(inForce), whole.until); until > 0 {
+	if until := max(control.DayOf(inForce.GetTrainedTo()), whole.until); until > 0 {
 		days = min(days, max(least, s.day-until))
 	}
 	return backtest.Window{Until: s.day - days, HorizonDays: days}
 }
 
-// trainedTo is the last day that a model was fitted to; 0: it doesn't say.
-func trainedTo(m *perennialv1.ModelPublished) int32 {
-	return int32(m.GetTrainedTo().GetSeconds() / daySeconds)
-}
-
 // decideOn decides on the model of a scope.
-func (s *situation) decideOn(scope string, whole parent, at time.Time, least int32) *perennialv1.ModelDecision {
+func (s *situation) decideOn(scope string, ledger *backtest.Ledger, whole parent, at time.Time, least int32) *perennialv1.ModelDecision {
 	inForce := s.models[scope]
-	ledger := s.ledger(scope)
 	first, _, _ := ledger.Span()
 	window := s.window(first, inForce, whole, least)
 	contest := ledger.Contest(window, s.minorPerUnit(), champion(inForce, whole.Parent), whole.Parent)
@@ -163,15 +151,20 @@ func (s *situation) decideOn(scope string, whole parent, at time.Time, least int
 	return d
 }
 
-// ledger is the purchases of the customers of a scope.
-func (s *situation) ledger(scope string) *backtest.Ledger {
-	l := new(backtest.Ledger)
+// ledgers are the purchases of all customers, and of those of each segment.
+func (s *situation) ledgers() (all *backtest.Ledger, bySegment map[string]*backtest.Ledger) {
+	all, bySegment = new(backtest.Ledger), map[string]*backtest.Ledger{}
 	for name, c := range s.customers {
-		if scope == "" || c.segment == scope {
-			l.Set(name, c.days)
+		all.Set(name, c.days)
+		if c.segment == "" {
+			continue
 		}
+		if bySegment[c.segment] == nil {
+			bySegment[c.segment] = new(backtest.Ledger)
+		}
+		bySegment[c.segment].Set(name, c.days)
 	}
-	return l
+	return all, bySegment
 }
 
 // champion is what a candidate of a scope is compared with: the model in force
@@ -181,32 +174,13 @@ func champion(inForce *perennialv1.ModelPublished, parent *backtest.Parent) *bac
 	case inForce != nil:
 		return &backtest.Champion{
 			Label:     fmt.Sprintf("number %d (%s)", inForce.Number, inForce.ModelId),
-			Purchases: purchasesOf(inForce), Spend: spendOf(inForce),
+			Purchases: control.Purchases(inForce), Spend: control.Spend(inForce),
 		}
 	case parent != nil:
 		return &backtest.Champion{Label: "the tenant's model", Purchases: parent.Purchases, Spend: parent.Spend, OfParent: true}
 	default:
 		return nil
 	}
-}
-
-func purchasesOf(m *perennialv1.ModelPublished) btyd.PurchaseModel {
-	switch {
-	case m.MbgNbd != nil:
-		return btyd.MBGNBD{R: m.MbgNbd.R, Alpha: m.MbgNbd.Alpha, A: m.MbgNbd.A, B: m.MbgNbd.B}
-	case m.ParetoNbd != nil:
-		return btyd.ParetoNBD{R: m.ParetoNbd.R, Alpha: m.ParetoNbd.Alpha, S: m.ParetoNbd.S, Beta: m.ParetoNbd.Beta}
-	default:
-		b := m.GetBgNbd()
-		return btyd.BGNBD{R: b.GetR(), Alpha: b.GetAlpha(), A: b.GetA(), B: b.GetB()}
-	}
-}
-
-func spendOf(m *perennialv1.ModelPublished) *btyd.GammaGamma {
-	if m.GammaGamma == nil {
-		return nil
-	}
-	return &btyd.GammaGamma{P: m.GammaGamma.P, Q: m.GammaGamma.Q, Gamma: m.GammaGamma.Gamma}
 }
 
 func trialOf(e *backtest.Entry) *perennialv1.ModelTrial {
@@ -234,5 +208,5 @@ func said(v float64) *float64 {
 }
 
 func dateOf(day int32) *timestamppb.Timestamp {
-	return &timestamppb.Timestamp{Seconds: int64(day) * daySeconds}
+	return timestamppb.New(control.DateOf(day))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/perennial-cltv/perennial/pkg/stream"
 	"github.com/perennial-cltv/perennial/pkg/task"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+	"github.com/perennial-cltv/perennial/services/control"
 )
 
 // due knows what was decided, and when a tenant's models are to be trained: every so
@@ -39,8 +40,6 @@ func newDue(everyDays int, log *slog.Logger) due {
 	return due{everyDays: int32(everyDays), log: log, decided: map[place]int32{}, numbers: map[place]int64{}, models: map[string]map[string]*model{}}
 }
 
-const daySeconds = 24 * 60 * 60
-
 // follow reads the decisions that were made, also those of a trainer before.
 func (d *due) follow(ctx context.Context, kafka *stream.Client) error {
 	span := []stream.Span{{Partition: 0, From: d.next, To: -1}}
@@ -58,7 +57,7 @@ func (d *due) take(ctx context.Context, r *task.Record) {
 		return
 	}
 	at := place{made.Tenant, made.Scope}
-	d.decided[at] = max(d.decided[at], int32(made.GetWindowUntil().GetSeconds()/daySeconds))
+	d.decided[at] = max(d.decided[at], control.DayOf(made.GetWindowUntil()))
 	d.numbers[at] = max(d.numbers[at], made.GetCandidate().GetNumber())
 	if made.Outcome != perennialv1.Outcome_OUTCOME_PUBLISHED || made.Candidate == nil {
 		return

@@ -70,7 +70,7 @@ func (s *states) follow(ctx context.Context, kafka *stream.Client) error {
 	spans := make([]stream.Span, n)
 	for {
 		for p := range n {
-			spans[p] = stream.Span{Partition: p, From: s.from(p), To: -1}
+			spans[p] = stream.Span{Partition: p, From: s.next[p], To: -1} // from 0 is from where the log begins
 		}
 		if err := kafka.Read(ctx, topic, spans, s.take); err != nil {
 			return err
@@ -83,14 +83,6 @@ func (s *states) follow(ctx context.Context, kafka *stream.Client) error {
 		s.mu.Unlock()
 		clear(s.next)
 	}
-}
-
-// from is where reading goes on in a partition; -1: at its beginning.
-func (s *states) from(partition int32) int64 {
-	if next, ok := s.next[partition]; ok {
-		return next
-	}
-	return -1
 }
 
 // take takes in a record.
