@@ -85,3 +85,8 @@ func (m BGNBD) given(x int, T float64) given {
 func WeeklyDiscount(yearly float64) float64 {
 	return log1p(yearly) / 52.18
 }
+
+// DiscountFactor is what one unit of money in so many days is worth today: e^(−δ·days/7), δ being the rate per week.
+func DiscountFactor(perWeek float64, days int) float64 {
+	return exp(-float64(perWeek * (float64(days) / 7)))
+}

@@ -1,6 +1,7 @@
 // Package btyd holds the probability models that value a customer who buys whenever he likes and leaves without saying
 // so ("buy till you die"): BG/NBD, MBG/NBD and Pareto/NBD for when he buys and whether he still will, Gamma–Gamma for how
-// much he spends. Beside them stand sBG and BdW for customers with contracts, and BG/BB for chances at fixed times.
+// much he spends. Beside them stand sBG and BdW for customers with contracts, and BG/BB for chances at fixed times. What is
+// known of one customer with a contract goes on top of what they say of everybody: [RenewalHazard] (renewal.go).
 //
 // Three layers, each of use alone:
 //
@@ -24,7 +25,7 @@
 // score. Go may fuse a product and a sum into one rounding where the processor offers it, and math.Exp and math.Log
 // differ by processor. Therefore this package has its own elementary functions (elementary.go), and wherever a product
 // meets a sum it says float64(product), which the language defines as a rounding that must not be skipped. Results are
-// equal to the last bit on every architecture; TestGoldenScores and TestGoldenOtherModels hold that.
+// equal to the last bit on every architecture; TestGoldenScores, TestGoldenOtherModels and TestGoldenHazard hold that.
 //
 // Everything here is pure: no clock, no randomness but what a caller hands in ([Source]), no input or output. Published values are safe for concurrent use.
 package btyd

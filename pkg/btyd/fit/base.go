@@ -32,8 +32,8 @@ func addTo[C comparable](counts map[C]int64, cell C, count int64) {
 
 // A DataError says which part of the data given to a fit is impossible.
 type DataError struct {
-	What  string // "history", "spend", "cohort" or "chances"
-	Value any    // the cell
+	What  string // "history", "spend", "cohort", "chances", "renewals", or "feature 2 of renewal 17"
+	Value any    // the cell, the number, or how many there are
 	Want  string // what would be possible
 }
 

@@ -61,3 +61,30 @@ func BenchmarkMillion(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMillionRenewals is a million rows of 16 features.
+func BenchmarkMillionRenewals(b *testing.B) {
+	r := rand.New(rand.NewPCG(16, 6))
+	m := btyd.RenewalHazard{Intercept: -3, Tenure: 1, MeanBase: -3, Weights: make([]float64, 16), Means: make([]float64, 16)}
+	for j := range m.Weights {
+		m.Weights[j] = .3 * r.NormFloat64() / float64(1+j%3)
+	}
+	rows := logisticRows(r, m, 1_000_000)
+	older, newer := rows[:750_000], rows[750_000:]
+	for name, fit := range map[string]func() (evaluations int, err error){
+		"L2 given":  func() (int, error) { f, err := RenewalHazard(rows, HazardOptions{L2: 10}); return f.Evaluations, err },
+		"L2 chosen": func() (int, error) { f, err := RenewalHazard(rows, HazardOptions{}); return f.Evaluations, err },
+		"calibrate": func() (int, error) { _, _, err := Calibrate(m, rows); return 0, err },
+		"leaks":     func() (int, error) { _, err := Leaks(older, newer, HazardOptions{}); return 0, err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				evaluations, err := fit()
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(evaluations), "evaluations/op")
+			}
+		})
+	}
+}

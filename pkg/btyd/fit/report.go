@@ -98,6 +98,9 @@ const (
 	Flat Kind = "flat"
 	// The search ended elsewhere than at a maximum.
 	NotConverged Kind = "not_converged"
+	// A hazard told those who left from those who stayed without an error, in the rows it was fitted to; its weights are as
+	// large as L2 lets them be. Most often a feature tells of the future ([Leaks]).
+	Separated Kind = "separated"
 )
 
 // What a population needs to be fitted on its own.
