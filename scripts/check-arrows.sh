@@ -28,7 +28,7 @@ bad() { plant bad "$@"; }
 good() { plant good "$@"; }
 
 # What is imported below must be there, empty.
-for p in proto/perennial/v1 pkg/btyd pkg/btyd/fit pkg/evaluate pkg/cltv pkg/wire pkg/task pkg/stream pkg/store pkg/intake pkg/ops; do
+for p in proto/perennial/v1 pkg/btyd pkg/btyd/fit pkg/evaluate pkg/cltv pkg/formula pkg/wire pkg/task pkg/stream pkg/store pkg/intake pkg/ops; do
   mkdir -p "$tree/$p"
   printf '// Package %s is empty.\npackage %s\n' "$(basename $p)" "$(basename $p)" >"$tree/$p/doc.go"
 done
@@ -64,6 +64,21 @@ bad pkg/cltv x.go $root/pkg/wire
 bad pkg/cltv x.go time time.Now
 bad pkg/cltv x.go time time.Since
 bad pkg/cltv x.go time time.Until
+
+good pkg/formula x.go cel.dev/cel-go/cel
+good pkg/formula x.go $root/pkg/cltv
+bad pkg/formula x.go $root/pkg/wire
+bad pkg/formula x.go google.golang.org/protobuf/proto
+bad pkg/formula x.go os
+bad pkg/formula x.go math/rand/v2
+bad pkg/formula x.go time time.Now
+bad pkg/cltv x.go cel.dev/cel-go/cel
+bad pkg/cltv x.go $root/pkg/formula
+bad pkg/wire x.go cel.dev/cel-go/cel
+bad pkg/ops x.go cel.dev/cel-go/cel
+bad services/planted x.go cel.dev/cel-go/cel
+bad test/planted x.go cel.dev/cel-go/common/types
+good services/planted x.go $root/pkg/formula
 
 good pkg/wire x.go $root/proto/perennial/v1
 good pkg/wire x.go google.golang.org/protobuf/encoding/protowire

@@ -3,6 +3,7 @@
 package cltv
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 )
@@ -148,5 +149,38 @@ func BenchmarkDifference(b *testing.B) {
 	for b.Loop() {
 		after.Set(&s)
 		Difference(&before, &after, func(Dimension, string, *Sums) {})
+	}
+}
+
+// BenchmarkFoldOfAContract is fold and score of a holder of a monthly contract with a year of renewals, tickets, answers and
+// calls: an answer that changes with each record.
+func BenchmarkFoldOfAContract(b *testing.B) {
+	params := testParams(b)
+	var f Folder
+	var s State
+	offset := int64(0)
+	fold := func(ev *Event) {
+		offset++
+		if step := f.Fold(&s, ev, At{Offset: offset, Params: params}); step.Outcome != Applied {
+			b.Fatal(step.Outcome, step.Refusal)
+		}
+	}
+	paid := []int{30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330}
+	events := monthly("sub", paid...)
+	for day := 20; day < 340; day += 40 {
+		events = append(events,
+			fact(KindTicketOpened, day, func(e *Event) { e.Ref = fmt.Sprint("t", day) }),
+			fact(KindTicketResolved, day+2, func(e *Event) { e.Ref = fmt.Sprint("t", day) }),
+			fact(KindCall, day+5, func(e *Event) { e.Code, e.Flag = dispositionNoAnswer, true }))
+	}
+	for i := range events {
+		fold(&events[i])
+	}
+	answer := fact(KindSurveyAnswer, 335, func(e *Event) { e.Number = 5 })
+	b.ReportAllocs()
+	defer cpuTime(b, processorNanos(b))
+	for b.Loop() {
+		answer.Revision++
+		fold(&answer)
 	}
 }

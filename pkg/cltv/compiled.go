@@ -12,14 +12,17 @@ import (
 // Params are the parameters of one tenant, ready for scoring. They are immutable, and safe for concurrent use. A nil
 // *Params stands for no parameter at all: the default policy, and no model.
 type Params struct {
-	// models by scope; the tenant's own has the empty scope.
+	// models of purchases, and contracts those of renewals, by scope; the tenant's own has the empty scope.
 	models     map[string]*scopedModel
+	contracts  map[string]*contractModel
 	thresholds *Thresholds
 	unitCosts  *UnitCosts
 	// published is the policy as it came, nil where none did; policy has its defaults filled in.
 	published *Policy
 	policy    Policy
 	perMajor  float64
+	// valuations by segment, ready for scoring.
+	valuations map[string]*valuation
 }
 
 // defaults are the parameters where none came.
@@ -51,21 +54,25 @@ func (p *Params) Thresholds() *Thresholds { return p.orDefaults().thresholds }
 // UnitCosts returns the unit costs in force, nil where none are. They must not be changed.
 func (p *Params) UnitCosts() *UnitCosts { return p.orDefaults().unitCosts }
 
-// Models returns the models in force in the order of their scopes. They must not be changed.
+// Models returns the models in force, those of purchases before those of contracts, each in the order of their scopes.
+// They must not be changed.
 func (p *Params) Models() []*Model {
-	models := p.orDefaults().models
-	list := make([]*Model, 0, len(models))
-	for _, scope := range slices.Sorted(maps.Keys(models)) {
-		list = append(list, models[scope].model)
+	p = p.orDefaults()
+	list := make([]*Model, 0, len(p.models)+len(p.contracts))
+	for _, scope := range slices.Sorted(maps.Keys(p.models)) {
+		list = append(list, p.models[scope].model)
+	}
+	for _, scope := range slices.Sorted(maps.Keys(p.contracts)) {
+		list = append(list, p.contracts[scope].model)
 	}
 	return list
 }
 
-// maxScopes bounds how many models a tenant can have in force.
+// maxScopes bounds how many models of a kind a tenant can have in force.
 const maxScopes = 256
 
 // With takes in a parameter record: ModelPublished, ThresholdsSet, UnitCostsSet or PolicySet. The highest number counts,
-// by scope for models; of equal numbers the one later in a fixed order of contents. It returns the new parameters and
+// by scope and apart for purchases and contracts where it is of models; of equal numbers the one later in a fixed order of contents. It returns the new parameters and
 // whether they differ; p stays as it was. Nothing of ev is kept. The error is a *Refusal: the record belongs into the
 // dead-letter topic. tables may be nil.
 func (p *Params) With(ev *Event, tables *Tables) (*Params, bool, error) {
@@ -112,20 +119,29 @@ func (p *Params) withModel(m *Model) (bool, *Refusal) {
 	if r := m.check(); r != nil {
 		return false, r
 	}
+	if m.OfContracts() {
+		old := p.contracts[m.Scope]
+		if old != nil && !newer(old.model.Number, m.Number, compareModels(old.model, m)) {
+			return false, nil
+		}
+		return put(&p.contracts, m.Scope, &contractModel{model: m.clone()})
+	}
 	old := p.models[m.Scope]
 	if old != nil && !newer(old.model.Number, m.Number, compareModels(old.model, m)) {
 		return false, nil
 	}
-	if old == nil && len(p.models) >= maxScopes {
+	return put(&p.models, m.Scope, &scopedModel{model: m.clone()})
+}
+
+// put puts a model into a copy of a table.
+func put[T any](table *map[string]T, scope string, model T) (bool, *Refusal) {
+	if _, known := (*table)[scope]; !known && len(*table) >= maxScopes {
 		return false, &Refusal{CodeOutOfRange, "scope", fmt.Sprintf("more than %d scopes", maxScopes)}
 	}
-	kept := *m
-	kept.ModelID, kept.Scope, kept.Reason = strings.Clone(m.ModelID), strings.Clone(m.Scope), strings.Clone(m.Reason)
-	p.models = maps.Clone(p.models)
-	if p.models == nil {
-		p.models = make(map[string]*scopedModel)
-	}
-	p.models[kept.Scope] = &scopedModel{model: &kept}
+	next := make(map[string]T, len(*table)+1)
+	maps.Copy(next, *table)
+	next[strings.Clone(scope)] = model
+	*table = next
 	return true, nil
 }
 
@@ -159,7 +175,7 @@ func (p *Params) withUnitCosts(u *UnitCosts) (bool, *Refusal) {
 	}
 	p.unitCosts = &UnitCosts{
 		Number: u.Number, DefaultMinor: u.DefaultMinor,
-		ByCampaign: cloneCosts(u.ByCampaign), ByLeadSource: cloneCosts(u.ByLeadSource),
+		ByCampaign: cloneTable(u.ByCampaign), ByLeadSource: cloneTable(u.ByLeadSource),
 	}
 	return true, nil
 }
@@ -177,6 +193,11 @@ func (p *Params) withPolicy(policy *Policy) (bool, *Refusal) {
 	kept := *policy
 	kept.Currency, kept.TimeZone = strings.Clone(policy.Currency), strings.Clone(policy.TimeZone)
 	kept.ZoneOffsets, kept.BandPPM = slices.Clone(policy.ZoneOffsets), slices.Clone(policy.BandPPM)
+	kept.MarginByProduct = cloneTable(policy.MarginByProduct)
+	kept.Valuations = slices.Clone(policy.Valuations)
+	for i := range kept.Valuations {
+		kept.Valuations[i] = policy.Valuations[i].clone()
+	}
 	p.published = &kept
 	p.setPolicy(kept)
 	return true, nil
@@ -188,7 +209,7 @@ func (p *Params) setPolicy(published Policy) {
 	p.perMajor = minorPerMajor(p.policy.Currency)
 }
 
-// compile prepares every model for the horizon, the discount and the currency of the policy.
+// compile prepares every model and every method for the horizon, the discount and the currency of the policy.
 func (p *Params) compile(tables *Tables) *Refusal {
 	models := make(map[string]*scopedModel, len(p.models))
 	for scope, m := range p.models {
@@ -199,7 +220,14 @@ func (p *Params) compile(tables *Tables) *Refusal {
 		models[scope] = compiled
 	}
 	p.models = models
-	return nil
+	contracts := make(map[string]*contractModel, len(p.contracts))
+	for scope, m := range p.contracts {
+		contracts[scope] = compileContracts(m.model)
+	}
+	p.contracts = contracts
+	valuations, r := compileValuations(&p.policy, tables)
+	p.valuations = valuations
+	return r
 }
 
 // modelFor chooses the model of a segment, else that of the tenant; nil where there is neither.
@@ -210,6 +238,26 @@ func (p *Params) modelFor(segment string) *scopedModel {
 		}
 	}
 	return p.models[""]
+}
+
+// contractsFor chooses the model of contracts in the same way.
+func (p *Params) contractsFor(segment string) *contractModel {
+	if segment != "" && len(p.contracts) > 0 {
+		if m := p.contracts[segment]; m != nil {
+			return m
+		}
+	}
+	return p.contracts[""]
+}
+
+// valuationFor chooses the method of valuing; nil: predictive.
+func (p *Params) valuationFor(segment string) *valuation {
+	if segment != "" && len(p.valuations) > 0 {
+		if v := p.valuations[segment]; v != nil {
+			return v
+		}
+	}
+	return p.valuations[""]
 }
 
 // tierOf counts the thresholds that a value reaches and names the tier.
@@ -256,6 +304,9 @@ func (m *Model) check() *Refusal {
 		}
 	}
 	if r := checkText("reason", m.Reason, 1000); r != nil {
+		return r
+	}
+	if r := m.checkContracts(); r != nil || m.OfContracts() {
 		return r
 	}
 	purchases, _, refusal := m.purchases()
@@ -323,10 +374,11 @@ func (u *UnitCosts) check() *Refusal {
 	return nil
 }
 
-func cloneCosts(costs map[string]int64) map[string]int64 {
-	kept := make(map[string]int64, len(costs))
-	for id, cost := range costs {
-		kept[strings.Clone(id)] = cost
+// cloneTable copies a table whose keys a decoder may reuse.
+func cloneTable[T any](table map[string]T) map[string]T {
+	kept := make(map[string]T, len(table))
+	for id, value := range table {
+		kept[strings.Clone(id)] = value
 	}
 	return kept
 }
@@ -340,13 +392,25 @@ func compareModels(a, b *Model) int {
 		cmp.Compare(a.P, b.P), cmp.Compare(a.Q, b.Q), cmp.Compare(a.Gamma, b.Gamma),
 		cmp.Compare(a.Customers, b.Customers), cmp.Compare(a.Repeaters, b.Repeaters),
 		strings.Compare(a.Reason, b.Reason),
+		compareHazards(a.Leaving, b.Leaving), compareHazards(a.Involuntary, b.Involuntary),
+		slices.Compare(a.ReturnPPM, b.ReturnPPM),
 	)
 }
 
-// process lists the parameters of all purchase processes.
+// process lists the parameters of all processes.
 func (m *Model) process() []float64 {
-	b, g, p := &m.BGNBD, &m.MBGNBD, &m.ParetoNBD
-	return []float64{b.R, b.Alpha, b.A, b.B, g.R, g.Alpha, g.A, g.B, p.R, p.Alpha, p.S, p.Beta}
+	b, g, p, s, w := &m.BGNBD, &m.MBGNBD, &m.ParetoNBD, &m.SBG, &m.BdW
+	return []float64{b.R, b.Alpha, b.A, b.B, g.R, g.Alpha, g.A, g.B, p.R, p.Alpha, p.S, p.Beta,
+		s.Alpha, s.Beta, w.Alpha, w.Beta, w.C}
+}
+
+// clone copies what a decoder may reuse.
+func (m *Model) clone() *Model {
+	kept := *m
+	kept.ModelID, kept.Scope, kept.Reason = strings.Clone(m.ModelID), strings.Clone(m.Scope), strings.Clone(m.Reason)
+	kept.ReturnPPM = slices.Clone(m.ReturnPPM)
+	kept.Leaving, kept.Involuntary = m.Leaving.clone(), m.Involuntary.clone()
+	return &kept
 }
 
 func compareTiers(a, b Tier) int {
@@ -356,13 +420,13 @@ func compareTiers(a, b Tier) int {
 func compareUnitCosts(a, b *UnitCosts) int {
 	return cmp.Or(
 		cmp.Compare(a.DefaultMinor, b.DefaultMinor),
-		compareCosts(a.ByCampaign, b.ByCampaign),
-		compareCosts(a.ByLeadSource, b.ByLeadSource),
+		compareTables(a.ByCampaign, b.ByCampaign),
+		compareTables(a.ByLeadSource, b.ByLeadSource),
 	)
 }
 
-// compareCosts orders two tables by their entries in the order of ids.
-func compareCosts(a, b map[string]int64) int {
+// compareTables orders two tables by their entries in the order of ids.
+func compareTables[T cmp.Ordered](a, b map[string]T) int {
 	idsA, idsB := slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b))
 	if c := slices.Compare(idsA, idsB); c != 0 {
 		return c

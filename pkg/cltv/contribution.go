@@ -144,7 +144,7 @@ func (c *Contribution) setCustomer(s *State) {
 	v[SumGross], v[SumRefunded], v[SumNet] = k.grossMinor, k.refundMinor, k.grossMinor-k.refundMinor
 	v[SumMargin], v[SumServiceCost], v[SumCAC] = k.marginMinor, k.serviceMinor, k.cacMinor
 	v[SumResidual], v[SumCLTV], v[SumNetCLTV] = k.residual, cltv, cltv-k.cacMinor
-	v[SumValueAtRisk] = mulDiv(k.residual, int64(k.churnPPM), million)
+	v[SumValueAtRisk] = k.atRisk
 	if k.band >= BandHigh {
 		v[SumAtRisk] = 1
 	}

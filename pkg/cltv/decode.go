@@ -246,12 +246,16 @@ func (s *State) decodeMarks(r *reader) {
 }
 
 func (s *State) decodeRest(r *reader) {
-	var v [10]int64
+	var v [15]int64
 	switch r.field {
 	case fClosedSales:
-		s.sales.floor = r.message(v[:8])
+		s.sales.floor = r.message(v[:])
 		s.closedSales = closedSales{grossMinor: v[0], days: v[1], firstAt: v[2], lastAt: v[3], moneyMinor: v[4],
-			firstDayMinor: v[5], knownMinor: v[6], costMinor: v[7]}
+			firstDayMinor: v[5], knownMinor: v[6], costMinor: v[7], yearDay: v[13], yearMinor: v[14]}
+		s.closedSales.bought = bought{days: v[1] - v[8], moneyMinor: v[4] - v[11], firstDayMinor: v[5] - unzigzag(uint64(v[12]))}
+		if b := &s.closedSales.bought; b.days > 0 {
+			b.firstAt, b.lastAt = v[2]+v[9], v[3]-v[10]
+		}
 	case fClosedCalls:
 		s.calls.floor = r.message(v[:5])
 		s.closedCalls = closedCalls{v[0], v[1], v[2], v[3], v[4]}
@@ -285,7 +289,7 @@ func (s *State) decodeRest(r *reader) {
 }
 
 func (s *State) decodeContract(r *reader) {
-	var v [8]int64
+	var v [15]int64
 	st := r.message(v[:])
 	if n := len(s.contracts); n == maxContracts || st.id == 0 || n > 0 && s.contracts[n-1].id >= st.id {
 		r.fail("has too many entries, or they don't rise")
@@ -293,9 +297,13 @@ func (s *State) decodeContract(r *reader) {
 	}
 	s.contracts = append(s.contracts, contract{
 		id: st.id, startedAt: st.at, changedAt: r.bounded(uint64(v[0]), endOfTime), cancelledAt: r.bounded(uint64(v[1]), endOfTime),
-		plan: textRef(r.bounded(uint64(v[2]), s.lastText())), priceMinor: r.bounded(uint64(v[3]), MaxAmountMinor),
-		periodDays: int32(r.bounded(uint64(v[4]), maxPeriodDays)), reason: int32(r.bounded(uint64(v[5]), cancellationReasonLast)),
+		terms: terms{textRef(r.bounded(uint64(v[2]), s.lastText())), r.bounded(uint64(v[3]), MaxAmountMinor),
+			int32(r.bounded(uint64(v[4]), maxPeriodDays)), r.bounded(uint64(v[12]), 2*endOfTime+1), r.bounded(uint64(v[13]), 2*endOfTime+1),
+			r.bounded(uint64(v[14]), 2*endOfTime+1)},
+		reason: int32(r.bounded(uint64(v[5]), cancellationReasonLast)),
 		endsAt: r.bounded(uint64(v[6]), endOfTime), paidUntil: r.bounded(uint64(v[7]), endOfTime),
+		firstAt: r.bounded(uint64(v[8]), endOfTime), paidAt: r.bounded(uint64(v[9]), endOfTime),
+		lastUntil: r.bounded(uint64(v[10]), endOfTime), lastMinor: r.bounded(uint64(v[11]), MaxAmountMinor),
 	})
 }
 
@@ -343,11 +351,16 @@ func (s *State) decodeScored(r *reader) {
 			for _, n := range [...]*int64{&k.numbers.Model, &k.numbers.Thresholds, &k.numbers.UnitCosts, &k.numbers.Policy} {
 				*n = p.bounded(p.uvarint(), math.MaxInt64)
 			}
+			if p.more() {
+				k.numbers.Contracts = p.bounded(p.uvarint(), math.MaxInt64)
+			}
 			m.finish(&p)
 		case fCharges:
 			s.decodeCharges(&m)
 		case fIndexed:
 			k.indexed = int32(m.number(maxDay))
+		case fAtRiskMore:
+			k.atRisk = m.signed(maxTotalMinor)
 		default:
 			m.fail("has a field that is unknown to this version")
 		}
@@ -364,6 +377,7 @@ func (s *State) decodeScored(r *reader) {
 		return
 	}
 	k.marginMinor = k.grossMinor - k.refundMinor - marginLost
+	k.atRisk += mulDiv(k.residual, int64(k.churnPPM), million)
 	if dueIn > 0 {
 		k.due = int32(floorDiv(s.asOf, daySeconds) + dueIn)
 		k.indexed = int32(int64(k.due) - lead)
@@ -384,7 +398,10 @@ func (s *State) checkDecoded(r *reader) {
 		r.fail("holds facts that aren't in order")
 	}
 	c, d, m := &s.closedSales, &s.closedCalls, &s.closedMarks
-	if max(c.firstAt, c.lastAt) > endOfTime || max(c.grossMinor, c.moneyMinor, c.firstDayMinor, c.knownMinor, c.costMinor,
+	if b := &c.bought; b.days < 0 || b.moneyMinor < 0 || b.firstDayMinor < 0 || b.firstAt < 0 || b.lastAt < b.firstAt {
+		r.fail("holds totals of purchases that exceed those of all sales")
+	}
+	if max(c.firstAt, c.lastAt, c.bought.firstAt, c.bought.lastAt) > endOfTime || c.yearDay > maxDay || max(c.grossMinor, c.moneyMinor, c.firstDayMinor, c.knownMinor, c.costMinor, c.yearMinor, c.bought.moneyMinor, c.bought.firstDayMinor,
 		s.closedRefunds, d.acquisitionMinor, d.serviceMinor) > maxTotalMinor {
 		r.fail("holds totals that are out of range")
 	}

@@ -11,7 +11,11 @@
 //	fold.go               one record into one state: what may happen to it
 //	validate.go, step.go  why a record is refused; what a step answers
 //	sales.go, refunds.go, tally.go   money in, money out, and which takes from which
-//	calls.go, marks.go, contracts.go, consent.go, spend.go   the other facts
+//	calls.go, marks.go, consent.go, spend.go   the other facts
+//	contracts.go, signals.go   what facts say of contracts, and of their next renewal
+//	renewals.go, outlook.go, contract_reasons.go   what contracts are expected to bring, how likely they end, and why
+//	contract_history.go, purchases.go   what models are fitted to
+//	valuation.go, method.go, aggregates.go   ways to value that a policy chooses
 //	list.go, text.go, hash.go   how facts, texts and identities are kept
 //	score.go, round.go, currency.go   the score, and its whole numbers
 //	contribution.go, sums.go, month.go   what a state adds to its tenant's sums
@@ -38,7 +42,8 @@
 // whether it is in the totals. The promise above holds for facts above the floors whose partners are, too: once an
 // order fell out, a new payment of it counts as a purchase of its own, and a new refund of it lowers the historic value
 // only, by all of it; a revision that lifts a closed fact above the floor counts beside it; and calls that fell out were
-// divided between winning and serving the customer, and sales by local days, as they stood at that time.
+// divided between winning and serving the customer, and sales by local days, financial years and margins of products, as
+// they stood at that time.
 //
 // # Whole numbers
 //

@@ -319,7 +319,8 @@ func (v *mark) traits() uint64 {
 func (s *State) appendRest(b []byte) []byte {
 	if c := &s.closedSales; *c != (closedSales{}) || s.sales.floor != (stamp{}) {
 		b = appendMessage(b, fClosedSales, s.sales.floor, c.grossMinor, c.days, c.firstAt, c.lastAt, c.moneyMinor,
-			c.firstDayMinor, c.knownMinor, c.costMinor)
+			c.firstDayMinor, c.knownMinor, c.costMinor, c.days-c.bought.days, c.firstLater(), c.lastEarlier(),
+			c.moneyMinor-c.bought.moneyMinor, int64(zigzag(c.firstDayMinor-c.bought.firstDayMinor)), c.yearDay, c.yearMinor)
 	}
 	if c := &s.closedCalls; *c != (closedCalls{}) || s.calls.floor != (stamp{}) {
 		b = appendMessage(b, fClosedCalls, s.calls.floor, c.calls, c.conversions, c.talkSeconds, c.acquisitionMinor, c.serviceMinor)
@@ -334,7 +335,8 @@ func (s *State) appendRest(b []byte) []byte {
 	n := &s.numbering
 	for _, k := range s.contracts {
 		b = appendMessage(b, fContracts, stamp{at: k.startedAt, id: k.id}, k.changedAt, k.cancelledAt, int64(n.text[k.plan]),
-			k.priceMinor, int64(k.periodDays), int64(k.reason), k.endsAt, k.paidUntil)
+			k.priceMinor, int64(k.periodDays), int64(k.reason), k.endsAt, k.paidUntil, k.firstAt, k.paidAt, k.lastUntil, k.lastMinor,
+			k.planSaid, k.priceSaid, k.periodSaid)
 	}
 	for i, f := range s.profile {
 		if f == (profileField{}) {
@@ -360,6 +362,22 @@ func (s *State) appendRest(b []byte) []byte {
 	return b
 }
 
+// firstLater and lastEarlier are by how much the first purchase is later than the first sale of all, and the last one
+// earlier than the last; 0 where there is none.
+func (c *closedSales) firstLater() int64 {
+	if c.bought.days == 0 {
+		return 0
+	}
+	return c.bought.firstAt - c.firstAt
+}
+
+func (c *closedSales) lastEarlier() int64 {
+	if c.bought.days == 0 {
+		return 0
+	}
+	return c.lastAt - c.bought.lastAt
+}
+
 // Fields of CustomerState.Scored.
 const (
 	fTransactions = 1
@@ -379,6 +397,7 @@ const (
 	fNumbers      = 15
 	fCharges      = 16
 	fIndexed      = 17
+	fAtRiskMore   = 18
 )
 
 func (s *State) appendScored(b []byte) []byte {
@@ -409,12 +428,16 @@ func (s *State) appendScored(b []byte) []byte {
 		for _, n := range [...]int64{k.numbers.Model, k.numbers.Thresholds, k.numbers.UnitCosts, k.numbers.Policy} {
 			b = binary.AppendUvarint(b, uint64(n))
 		}
+		if k.numbers.Contracts != 0 {
+			b = binary.AppendUvarint(b, uint64(k.numbers.Contracts))
+		}
 		b = endBytes(b, at)
 	}
 	b = appendColumn(b, fCharges, s.calls.items, (*call).packCharge)
 	if k.due == 0 {
 		b = appendUint(b, fIndexed, uint64(k.indexed))
 	}
+	b = appendUint(b, fAtRiskMore, zigzag(k.atRisk-mulDiv(k.residual, int64(k.churnPPM), million)))
 	if len(b) == empty {
 		return b[:start]
 	}

@@ -38,6 +38,25 @@ const (
 	channelEmail         = 1
 	channelSMS           = 4
 	responseUnsubscribed = 4
+	responseBounced      = 5
+)
+
+// What else a signal of leaving or staying is made of.
+const (
+	dispositionNotInterested Disposition = 2
+	dispositionNoAnswer      Disposition = 5
+	dispositionBusy          Disposition = 6
+	dispositionMachine       Disposition = 7
+	dispositionService       Disposition = 10
+	dispositionComplaint     Disposition = 11
+	dispositionRetained      Disposition = 12
+	orderTypeUpsell                      = 3
+)
+
+// Why a contract ended.
+const (
+	cancelledForPayment    = 2
+	cancelledByTheMerchant = 3
 )
 
 // Basis says how much the data carry a prediction: the numbers of perennial.v1.Basis.
@@ -49,6 +68,7 @@ const (
 	BasisSegment          Basis = 2
 	BasisPopulation       Basis = 3
 	BasisInsufficientData Basis = 4
+	BasisRule             Basis = 5
 )
 
 // Method is how the residual value was found: the numbers of perennial.v1.Method.
@@ -60,6 +80,12 @@ const (
 	MethodBGNBDGammaGamma     Method = 1
 	MethodMBGNBDGammaGamma    Method = 2
 	MethodParetoNBDGammaGamma Method = 3
+	MethodSBG                 Method = 4
+	MethodBdW                 Method = 5
+	MethodSimple              Method = 6
+	MethodHistorical          Method = 7
+	MethodDynamic             Method = 8
+	MethodCustom              Method = 9
 )
 
 // Band is how likely the customer is gone: the numbers of perennial.v1.Band.

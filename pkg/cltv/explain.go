@@ -33,6 +33,8 @@ func (f *Folder) Explain(s *State, params *Params) []Line {
 	out := f.Score(s, params)
 	e := explainer{state: s, params: params.orDefaults(), score: &out}
 	e.policy = &e.params.policy
+	h := f.history(s, e.policy, out.AsOfDay)
+	e.life, e.margin, e.bought = lifeDays(&out, &h), h.marginPPM(e.policy), h.bought.days
 	e.historic()
 	e.acquisition()
 	e.prediction()
@@ -47,6 +49,11 @@ type explainer struct {
 	policy *Policy
 	score  *Score
 	lines  []Line
+	// life is how long the customer has been one, days; margin is that of the purchases to come, millionths.
+	life   int64
+	margin int32
+	// bought counts the days with a purchase that isn't of a contract.
+	bought int64
 }
 
 func (e *explainer) add(name, value, formula string, inputs ...Input) {
@@ -89,7 +96,7 @@ func (e *explainer) historic() {
 		Input{"facts kept", count(len(s.refunds.items))}, Input{"in totals", e.money(s.closedRefunds)})
 	e.add("historic.net", e.money(out.NetMinor), "gross − refunded",
 		Input{"gross", e.money(out.GrossMinor)}, Input{"refunded", e.money(out.RefundedMinor)})
-	e.add("historic.margin", e.money(out.MarginMinor), "net less cost of goods where that is known, else net × margin",
+	e.add("historic.margin", e.money(out.MarginMinor), "net less cost of goods where that is known, else net × margin of the product, else × margin",
 		Input{"net", e.money(out.NetMinor)}, Input{"margin", ppmText(int64(e.policy.MarginPPM))})
 	first, last := "none", "none"
 	if out.Transactions > 0 {
@@ -97,6 +104,8 @@ func (e *explainer) historic() {
 	}
 	e.add("historic.transactions", count(out.Transactions), "days with a purchase that wasn't taken back in full",
 		Input{"first", first}, Input{"last", last})
+	e.add("historic.financial_year", e.money(out.FinancialYearMinor), "what stands of the purchases since the financial year began",
+		Input{"began", dayText(e.policy.financialYear(out.AsOfDay))})
 	e.add("historic.service_cost", e.money(out.ServiceCostMinor), "calls after the day of the first purchase + tickets × price of a ticket",
 		Input{"price of a ticket", e.money(e.policy.TicketCostMinor)}, Input{"price of a minute", e.money(e.policy.MinuteCostMinor)})
 }
@@ -117,8 +126,13 @@ func (e *explainer) acquisition() {
 func (e *explainer) prediction() {
 	out := e.score
 	m := e.params.modelFor(e.state.Segment())
-	if m == nil || out.Transactions == 0 {
+	e.contracts()
+	if out.Method == MethodNone {
 		e.add("prediction.residual", e.money(0), "nothing is predicted: no model is in force, or there is no purchase yet")
+		return
+	}
+	if m == nil || e.bought == 0 {
+		e.residual(0, "")
 		return
 	}
 	x := Input{"x", count(out.RepeatTransactions)}
@@ -135,12 +149,70 @@ func (e *explainer) prediction() {
 		{"spend model", fmt.Sprintf("p %g, q %g, γ %g", m.model.P, m.model.Q, m.model.Gamma)}}
 	if !m.hasSpend {
 		spend, inputs = "mean of all purchase days, because the model foretells no spend",
-			[]Input{{"purchase days", count(out.Transactions)}}
+			[]Input{{"purchase days", count(out.RepeatTransactions + 1)}}
 	}
 	e.add("prediction.expected_spend", e.money(out.ExpectedSpendMinor), spend, inputs...)
-	e.add("prediction.residual", e.money(out.ResidualMinor), "margin × expected spend × discounted expected purchases within the horizon",
-		Input{"margin", ppmText(int64(e.policy.MarginPPM))}, Input{"expected spend", e.money(out.ExpectedSpendMinor)}, horizon,
+	e.residual(out.ResidualMinor-out.Contracts.ResidualMinor, "margin × expected spend × discounted expected purchases within the horizon",
+		Input{"expected spend", e.money(out.ExpectedSpendMinor)}, horizon, Input{"discount a year", ppmText(int64(e.policy.DiscountPPM))})
+}
+
+// contracts explains their part of the residual value.
+func (e *explainer) contracts() {
+	part := &e.score.Contracts
+	m := e.params.contractsFor(e.state.Segment())
+	if part.Method == MethodNone || m == nil {
+		return
+	}
+	model := Input{"model", fmt.Sprintf("%s (number %d): sBG α %g, β %g", part.ModelID, m.model.Number, m.model.SBG.Alpha, m.model.SBG.Beta)}
+	stays := "(β+n−1)/(α+β+n−1)"
+	if part.Method == MethodBdW {
+		w := m.model.BdW
+		model.Value = fmt.Sprintf("%s (number %d): BdW α %g, β %g, c %g", part.ModelID, m.model.Number, w.Alpha, w.Beta, w.C)
+		stays = "B(α, β+n^c)/B(α, β+(n−1)^c)"
+	}
+	e.add("prediction.contracts.expected_renewals", ppmText(part.ExpectedPPM),
+		"sum over the renewals due within the horizon of the probability to get there: the next one by the churn model, the n-th by "+stays,
+		model, Input{"periods paid (n)", count(part.Tenure)}, Input{"contracts that run", count(part.Running)},
+		Input{"next renewal", timeText(part.RenewalAt)})
+	e.add("prediction.contracts.residual", e.money(part.ResidualMinor), "margin × price × those renewals, each discounted",
+		Input{"plan", orNone(part.Plan)}, Input{"margin", ppmText(int64(e.policy.marginOf(part.Plan)))},
 		Input{"discount a year", ppmText(int64(e.policy.DiscountPPM))})
+}
+
+// residual explains the residual value: a part of purchases, that of contracts, or what the policy's method says.
+func (e *explainer) residual(purchasesMinor int64, formula string, inputs ...Input) {
+	out, life := e.score, Input{"days of the customer, at least 365", count(e.life)}
+	v := e.params.valuationFor(e.state.Segment())
+	switch method := out.Method; {
+	case method == MethodSimple:
+		formula = "mean purchase × purchases a year × lifespan × margin = margin · 365 / days / yearly churn; less margin so far, not below 0"
+		inputs = []Input{{"margin so far", e.money(out.MarginMinor)}, life, {"yearly churn", ppmText(int64(v.YearlyChurnPPM))}}
+	case method == MethodHistorical:
+		formula, inputs = "the historical method expects nothing", nil
+	case method == MethodDynamic:
+		formula = "sum over the years of the horizon of (margin − service cost) · 365 / days · retention / (1 + discount)^year"
+		inputs = []Input{{"margin so far", e.money(out.MarginMinor)}, {"service cost", e.money(out.ServiceCostMinor)}, life,
+			{"retention by year (millionths)", fmt.Sprint(v.RetentionPPM)}, {"h (days)", count(out.HorizonDays)},
+			{"discount a year", ppmText(int64(e.policy.DiscountPPM))}}
+	case method == MethodCustom:
+		formula, inputs = v.Formula, nil
+	case v != nil && v.Method == ValueContractual:
+		formula, inputs = "what contracts are expected to bring", nil
+	default:
+		if purchasesMinor != 0 || out.Contracts.Method == MethodNone {
+			inputs = append([]Input{{"margin", ppmText(int64(e.margin))}}, inputs...)
+		}
+		if out.Contracts.Method != MethodNone {
+			if formula != "" {
+				formula += ", + "
+			}
+			formula += "what contracts are expected to bring"
+		}
+	}
+	e.add("prediction.residual", e.money(out.ResidualMinor), formula, inputs...)
+	if out.Basis == BasisRule {
+		return
+	}
 	e.add("prediction.residual_low", e.money(out.ResidualLowMinor), "10 % of outcomes are below")
 	e.add("prediction.residual_high", e.money(out.ResidualHighMinor), "10 % of outcomes are above")
 }
@@ -164,18 +236,28 @@ func (e *explainer) churn() {
 	if out.Band == BandNone {
 		return
 	}
-	e.add("churn.probability", ppmText(int64(out.ChurnPPM)), "1 − P(alive) · (1 − ((α+T)/(α+T+h))^(r+x)): no purchase within the churn horizon",
-		Input{"h (days)", count(out.ChurnHorizonDays)})
-	changes := "not within ten years"
+	formula, changes := "1 − P(alive) · (1 − ((α+T)/(α+T+h))^(r+x)): no purchase within the churn horizon", "not within ten years"
+	if out.byContracts {
+		formula = "1 − P(renewed at each renewal due within the churn horizon, or at the next one); log-odds are the sum of the reasons"
+		changes = "not within 400 days"
+	}
+	e.add("churn.probability", ppmText(int64(out.ChurnPPM)), formula, Input{"h (days)", count(out.ChurnHorizonDays)})
+	if out.VoluntaryPPM+out.InvoluntaryPPM > 0 {
+		e.add("churn.voluntary", ppmText(int64(out.VoluntaryPPM)), "probability that the customer leaves")
+		e.add("churn.involuntary", ppmText(int64(out.InvoluntaryPPM)), "probability that payments fail for good")
+	}
 	if out.BandChangesAt > 0 {
 		changes = timeText(out.BandChangesAt)
 	}
 	e.add("churn.band", out.Band.String(), "watch, high, critical and lost begin at the policy's probabilities",
 		Input{"from (millionths)", fmt.Sprint(e.policy.BandPPM)}, Input{"changes if nothing happens", changes})
-	e.add("churn.value_at_risk", e.money(out.ValueAtRiskMinor), "residual × probability",
+	e.add("churn.value_at_risk", e.money(out.ValueAtRiskMinor), "residual × probability; with contracts the sum over purchases and contracts, each × its own",
 		Input{"residual", e.money(out.ResidualMinor)}, Input{"probability", ppmText(int64(out.ChurnPPM))})
 	for _, r := range Reasons(e.state, e.params, out) {
 		e.add("churn.reason."+r.Code, fmt.Sprintf("%+.2f", float64(r.LogOddsPPM)/million), r.Text)
+	}
+	for _, r := range InvoluntaryReasons(e.state, e.params, out) {
+		e.add("churn.involuntary_reason."+r.Code, fmt.Sprintf("%+.2f", float64(r.LogOddsPPM)/million), r.Text)
 	}
 }
 

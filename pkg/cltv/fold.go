@@ -6,10 +6,17 @@ import "fmt"
 // is used by one goroutine.
 type Folder struct {
 	tally tally
-	// due and acquisition are what score finds beside the Score.
-	due         int32
-	acquisition touchRef
-	charged     []int64
+	// due, firstDay (of the first purchase) and acquisition are what score finds beside the Score.
+	due, firstDay int32
+	acquisition   touchRef
+	charged       []int64
+	years         years
+	// What the contracts of a customer are judged by.
+	contracts     []contractFacts
+	signals       []signal
+	outlooks      []outlook
+	purchaseModel *scopedModel
+	aggregates    Aggregates
 }
 
 // Fold takes one record into the state of its customer, or of its marketing spend, and scores it anew. A state that isn't

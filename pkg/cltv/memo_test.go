@@ -75,3 +75,38 @@ func TestCluttered(t *testing.T) {
 		t.Errorf("decoded anew: %d touches, %d of them used", len(s.touches), len(s.numbering.touchOrder))
 	}
 }
+
+// TestMemoKnowsOfPlansThatFallOut: a change of plan that falls out by a ticket leaves the margin of earlier renewals as it was, with
+// and without memory.
+func TestMemoKnowsOfPlansThatFallOut(t *testing.T) {
+	params := with(t, nil, policyEvent(Policy{Number: 1, KeepMarks: 8, MarginPPM: 500_000, MarginByProduct: map[string]int32{"basic": 100_000, "pro": 900_000}}))
+	for _, renewalBefore := range []bool{true, false} {
+		events := monthly("sub", 30, 60)
+		if !renewalBefore {
+			events = events[:1]
+		}
+		events = append(events, fact(KindSubscriptionChanged, 70, func(e *Event) { e.Ref, e.Product, e.Number = "sub", "pro", 30 }))
+		for n := range 9 {
+			events = append(events, fact(KindTicketOpened, 80+n, func(e *Event) { e.Ref = e.SourceEventID }))
+		}
+		var f, g Folder
+		var s, fresh State
+		before := int64(0)
+		for i := range events {
+			// The clock stands still, so that the history isn't gone through for a new day.
+			at := At{Offset: int64(i), Clock: testStart/1000 + 200*daySeconds, Params: params}
+			if err := fresh.Decode(fresh.AppendTo(nil)); err != nil {
+				t.Fatal(err)
+			}
+			one, two := f.Fold(&s, &events[i], at), g.Fold(&fresh, &events[i], at)
+			if one != two {
+				t.Fatalf("record %d: margin %d, decoded anew %d", i, one.Score.MarginMinor, two.Score.MarginMinor)
+			}
+			if events[i].Kind == KindSubscriptionChanged {
+				before = one.Score.MarginMinor
+			} else if before > 0 && one.Score.MarginMinor != before {
+				t.Fatalf("record %d: margin %d, was %d", i, one.Score.MarginMinor, before)
+			}
+		}
+	}
+}

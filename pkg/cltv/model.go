@@ -11,6 +11,9 @@ import (
 // Tables holds what is expensive to prepare from model parameters, so that the tasks of a process prepare it once. It is
 // safe for concurrent use; a nil *Tables prepares anew each time.
 type Tables struct {
+	// Formulas compiles the formula of a custom method; its error points at the place. nil: such a policy is refused.
+	Formulas func(text string) (Formula, error)
+
 	mu    sync.Mutex
 	known map[tableKey]*prepared
 }
@@ -94,11 +97,11 @@ func (m *Model) purchases() (btyd.PurchaseModel, Method, *Refusal) {
 	}
 	switch given {
 	case 0:
-		return nil, MethodNone, &Refusal{CodeMissing, "bg_nbd", "no purchase process: one of bg_nbd, mbg_nbd and pareto_nbd must be given"}
+		return nil, MethodNone, &Refusal{CodeMissing, "bg_nbd", "no process: one of bg_nbd, mbg_nbd, pareto_nbd, s_bg and bd_w must be given"}
 	case 1:
 		return model, method, nil
 	}
-	return nil, MethodNone, &Refusal{CodeOutOfRange, "bg_nbd", "only one of bg_nbd, mbg_nbd and pareto_nbd may be given"}
+	return nil, MethodNone, &Refusal{CodeOutOfRange, "bg_nbd", "only one of bg_nbd, mbg_nbd, pareto_nbd, s_bg and bd_w may be given"}
 }
 
 // spend is the model of how much they spend; false where none is given.

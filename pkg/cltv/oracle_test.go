@@ -146,8 +146,8 @@ func oracle(events []Event, p *Policy, asOf int64) figures {
 			f.refunded += ev.AmountMinor
 		}
 	}
-	money := make(map[int32]int64)
-	var days []int32
+	money, boughtMoney := make(map[int32]int64), make(map[int32]int64)
+	var days, bought []int32
 	wonAt := int64(-1)
 	for _, ev := range list {
 		if ev.Kind == KindCall && arrived(ev) {
@@ -180,15 +180,23 @@ func oracle(events []Event, p *Policy, asOf int64) figures {
 			days = append(days, day)
 		}
 		money[day] += ev.AmountMinor - taken[ev]
+		if ev.Ref != "" && (ev.Kind == KindSubscriptionStarted || ev.Kind == KindSubscriptionRenewed) {
+			continue
+		}
+		if _, ok := boughtMoney[day]; !ok {
+			bought = append(bought, day)
+		}
+		boughtMoney[day] += ev.AmountMinor - taken[ev]
 	}
 	f.refunded = min(f.refunded, f.gross)
 	f.net = f.gross - f.refunded
 	f.transactions = int32(len(days))
-	if len(days) > 0 {
-		slices.Sort(days)
-		f.x, f.tx, f.age = f.transactions-1, days[len(days)-1]-days[0], today-days[0]
-		for _, day := range days[1:] {
-			f.repeatMoney += money[day]
+	slices.Sort(days)
+	if len(bought) > 0 {
+		slices.Sort(bought)
+		f.x, f.tx, f.age = int32(len(bought)-1), bought[len(bought)-1]-bought[0], today-bought[0]
+		for _, day := range bought[1:] {
+			f.repeatMoney += boughtMoney[day]
 		}
 	}
 	for _, ev := range list {

@@ -19,6 +19,7 @@ const (
 	DefaultKeepCalls        = 32
 	DefaultKeepRefunds      = 8
 	DefaultKeepMarks        = 16
+	DefaultGraceDays        = 14
 )
 
 // defaultBandPPM is where the bands watch, high, critical and lost begin.
@@ -26,8 +27,8 @@ var defaultBandPPM = [numBands - 2]int32{300_000, 500_000, 700_000, 900_000}
 
 const million = 1_000_000
 
-// WithDefaults returns the policy with every zero field set to its default, and a negative discount to 0. Slices are
-// shared with p, except a default BandPPM, which is new.
+// WithDefaults returns the policy with every zero field set to its default, and a negative discount or grace to 0. Slices
+// and maps are shared with p, except a default BandPPM, which is new.
 func (p Policy) WithDefaults() Policy {
 	setDefault(&p.Currency, DefaultCurrency)
 	setDefault(&p.TimeZone, DefaultTimeZone)
@@ -45,6 +46,9 @@ func (p Policy) WithDefaults() Policy {
 	setDefault(&p.KeepCalls, DefaultKeepCalls)
 	setDefault(&p.KeepRefunds, DefaultKeepRefunds)
 	setDefault(&p.KeepMarks, DefaultKeepMarks)
+	setDefault(&p.FinancialYearMonth, 1)
+	setDefault(&p.GraceDays, DefaultGraceDays)
+	p.GraceDays = max(p.GraceDays, 0)
 	return p
 }
 
@@ -78,6 +82,8 @@ func (p *Policy) check() *Refusal {
 		{"keep_calls", zeroOr(p.KeepCalls, 4), 4, 512},
 		{"keep_refunds", zeroOr(p.KeepRefunds, 4), 4, 128},
 		{"keep_marks", zeroOr(p.KeepMarks, 8), 8, 512},
+		{"financial_year_month", int64(p.FinancialYearMonth), 0, 12},
+		{"grace_days", int64(p.GraceDays), -1 << 31, 366},
 	} {
 		if f.value < f.least || f.value > f.atMost {
 			return outOfRange(f.field, f.value, f.least, f.atMost)
@@ -90,6 +96,12 @@ func (p *Policy) check() *Refusal {
 		return r
 	}
 	if r := p.checkBands(); r != nil {
+		return r
+	}
+	if r := p.checkMargins(); r != nil {
+		return r
+	}
+	if r := p.checkValuations(); r != nil {
 		return r
 	}
 	return p.checkZone()
@@ -205,6 +217,10 @@ func comparePolicies(a, b *Policy) int {
 		cmp.Compare(a.KeepCalls, b.KeepCalls),
 		cmp.Compare(a.KeepRefunds, b.KeepRefunds),
 		cmp.Compare(a.KeepMarks, b.KeepMarks),
+		compareTables(a.MarginByProduct, b.MarginByProduct),
+		cmp.Compare(a.FinancialYearMonth, b.FinancialYearMonth),
+		cmp.Compare(a.GraceDays, b.GraceDays),
+		slices.CompareFunc(a.Valuations, b.Valuations, compareValuations),
 		slices.CompareFunc(a.ZoneOffsets, b.ZoneOffsets, func(x, y ZoneOffset) int {
 			return cmp.Or(cmp.Compare(x.FromUnix, y.FromUnix), cmp.Compare(x.OffsetSeconds, y.OffsetSeconds))
 		}),

@@ -9,7 +9,8 @@ type PurchaseDay struct {
 }
 
 // PurchaseDays appends the days up to asOf, Unix seconds and not before the last score, on which a customer bought anything that wasn't taken back in
-// full, in their order: what a model is fitted to, by the rules by which Score counts. Number, first, last and money are
+// full, in their order: what a model of purchases is fitted to, by the rules by which Score counts. Starts and renewals of
+// contracts are left out. Number, first, last and money are
 // those of the score; where purchases fell out of the state, the days between the first and the last of them are spread
 // evenly, and what they brought beside the first likewise, because only their totals are kept.
 func (f *Folder) PurchaseDays(to []PurchaseDay, s *State, params *Params, asOf int64) []PurchaseDay {
@@ -19,12 +20,12 @@ func (f *Folder) PurchaseDays(to []PurchaseDay, s *State, params *Params, asOf i
 	p := &params.orDefaults().policy
 	today := p.localDay(1000 * asOf)
 	start := len(to)
-	to = s.closedSales.purchaseDays(to, p)
+	to = s.closedSales.bought.purchaseDays(to, p)
 	f.tally.match(s, p, today)
 	for i := range s.sales.items {
 		v, l := &s.sales.items[i], &f.tally.lines[i]
 		day := p.localDay(s.sales.stamps[i].at)
-		if !l.counts || day > today || l.cancelled(v) {
+		if !l.counts || v.isContract() || day > today || l.cancelled(v) {
 			continue
 		}
 		if len(to) == start || to[len(to)-1].Day != day {
@@ -36,7 +37,7 @@ func (f *Folder) PurchaseDays(to []PurchaseDay, s *State, params *Params, asOf i
 }
 
 // purchaseDays spreads the days that fell out.
-func (c *closedSales) purchaseDays(to []PurchaseDay, p *Policy) []PurchaseDay {
+func (c *bought) purchaseDays(to []PurchaseDay, p *Policy) []PurchaseDay {
 	if c.days == 0 {
 		return to
 	}

@@ -7,11 +7,14 @@ func purchaseDaysAreTheScores(t *testing.T, s *State, params *Params, score *Sco
 	t.Helper()
 	var f Folder
 	days := f.PurchaseDays(nil, s, params, score.AsOf)
-	if len(days) != int(score.Transactions) {
-		t.Fatalf("%d purchase days, the score has %d", len(days), score.Transactions)
-	}
 	if len(days) == 0 {
+		if score.RepeatTransactions+score.AgeDays > 0 {
+			t.Fatalf("no purchase days, the score has %d after the first", score.RepeatTransactions)
+		}
 		return
+	}
+	if len(days) != int(score.RepeatTransactions)+1 {
+		t.Fatalf("%d purchase days, the score has %d after the first", len(days), score.RepeatTransactions)
 	}
 	money := int64(0)
 	for i, d := range days[1:] {

@@ -11,7 +11,8 @@ import (
 
 // Reason is one signed contribution to a churn probability.
 type Reason struct {
-	// Code is stable: "age", "frequency" or "recency".
+	// Code is stable: "age", "frequency", "recency" and "start" of purchases; the name of a Feature, "tenure", "renewals",
+	// "others", "average" and "ended" of contracts.
 	Code string
 	// Text is for people.
 	Text string
@@ -19,18 +20,29 @@ type Reason struct {
 	LogOddsPPM int64
 }
 
-// Reasons takes a churn probability apart. Its log-odds, less those of a customer of the same model who bought for the
-// first time today, are split along the way from that customer to this one:
+// Reasons takes a churn probability apart: shares that add up to its log-odds, to the millionth, the weightiest first, and
+// at the end where they start from. There are none where nothing is predicted. Probabilities of 0 and 1 count as a
+// millionth from there.
+//
+// Of purchases, the log-odds are split along the way from a customer of the same model who bought for the first time today:
 //
 //	age        the same age with no purchase since the first
 //	frequency  the same age and number of purchases, the last one today
 //	recency    the last purchase when it was
+//	start      that customer
 //
-// The shares add up to the whole difference, to the millionth. Those of 0 are left out; the weightiest comes first.
-// There are none where nothing is predicted. Probabilities of 0 and 1 count as a millionth from there.
+// Of contracts see Folder.contractReasons.
 func Reasons(s *State, params *Params, score *Score) []Reason {
-	m := params.orDefaults().modelFor(s.Segment())
-	if m == nil || score.Band == BandNone {
+	params = params.orDefaults()
+	if score.Band == BandNone {
+		return nil
+	}
+	if score.byContracts {
+		var f Folder
+		return f.contractReasons(s, params, score)
+	}
+	m := params.modelFor(s.Segment())
+	if m == nil {
 		return nil
 	}
 	x, tx, age := int(score.RepeatTransactions), int(score.LastAgeDays), int(score.AgeDays)
@@ -41,7 +53,7 @@ func Reasons(s *State, params *Params, score *Score) []Reason {
 		bought = logOddsPPM(m.ChurnMillionths(x, age, age))
 		silent = logOddsPPM(m.ChurnMillionths(x, tx, age))
 	}
-	reasons := make([]Reason, 0, 3)
+	reasons := make([]Reason, 0, 4)
 	// A text is only made for what is said: a customer without a repeat purchase has its age alone.
 	if share := aged - start; share != 0 {
 		reasons = append(reasons, Reason{"age", ageText(age, x), share})
@@ -52,8 +64,12 @@ func Reasons(s *State, params *Params, score *Score) []Reason {
 	if share := silent - bought; share != 0 {
 		reasons = append(reasons, Reason{"recency", recencyText(x, tx, age), share})
 	}
+	sortReasons(reasons)
+	return append(reasons, Reason{"start", "a customer who bought for the first time today", start})
+}
+
+func sortReasons(reasons []Reason) {
 	slices.SortStableFunc(reasons, func(a, b Reason) int { return cmp.Compare(magnitude(b.LogOddsPPM), magnitude(a.LogOddsPPM)) })
-	return reasons
 }
 
 func magnitude(v int64) int64 { return max(v, -v) }

@@ -117,7 +117,7 @@ func (f *Folder) closeSale(s *State, p *Policy) {
 	if line.counts {
 		s.closedSales.grossMinor += v.amountMinor
 		if !line.cancelled(v) {
-			s.closedSales.add(st.at, v, line.stands(v), p)
+			s.closedSales.add(st.at, v, line.stands(v), p, s.productOf(0), &s.texts)
 		}
 		// Refunds that fell out were put on this sale; from now on they are the customer's, and those that are kept
 		// remember what they took.
@@ -138,11 +138,12 @@ func (f *Folder) closeSale(s *State, p *Policy) {
 }
 
 // add counts a sale that stands. Sales are added in the order of their times.
-func (c *closedSales) add(at int64, v *sale, standsMinor int64, p *Policy) {
+func (c *closedSales) add(at int64, v *sale, standsMinor int64, p *Policy, product textRef, texts *texts) {
+	day := p.localDay(at)
 	if c.days == 0 {
 		c.firstAt = at
 	}
-	if c.days == 0 || p.localDay(c.lastAt) != p.localDay(at) {
+	if c.days == 0 || p.localDay(c.lastAt) != day {
 		c.days++
 	}
 	if c.days == 1 {
@@ -150,10 +151,61 @@ func (c *closedSales) add(at int64, v *sale, standsMinor int64, p *Policy) {
 	}
 	c.lastAt = at
 	c.moneyMinor += standsMinor
-	if v.costPlusOne > 0 {
+	if costMinor, known := v.costOf(standsMinor, p, product, texts); known {
 		c.knownMinor += standsMinor
-		c.costMinor += v.costPlusOne - 1
+		c.costMinor += costMinor
 	}
+	if !v.isContract() {
+		c.bought.add(at, c.bought.days > 0 && p.localDay(c.bought.lastAt) == day, standsMinor)
+	}
+	if year := int64(p.financialYear(day)); year != c.yearDay {
+		c.yearDay, c.yearMinor = year, 0
+	}
+	c.yearMinor += standsMinor
+}
+
+// costOf is what the goods of a sale cost: as given, else by the margin of its product where the policy has one.
+func (v *sale) costOf(standsMinor int64, p *Policy, product textRef, texts *texts) (costMinor int64, known bool) {
+	if v.costPlusOne > 0 {
+		return v.costPlusOne - 1, true
+	}
+	if len(p.MarginByProduct) == 0 || product == 0 {
+		return 0, false
+	}
+	ppm, known := p.MarginByProduct[texts.text(product)]
+	if !known {
+		return 0, false
+	}
+	return standsMinor - mulDiv(standsMinor, int64(ppm), million), true
+}
+
+// productOf is the product of a sale that is kept; of a renewal the plan at that time, or a later one where all that was said
+// of it fell out.
+func (s *State) productOf(i int) textRef {
+	v, at := &s.sales.items[i], s.sales.stamps[i].at
+	if v.kind != KindSubscriptionRenewed || v.parent == 0 {
+		return v.product
+	}
+	plan, planAt := textRef(0), int64(-1)
+	for k := range s.contracts {
+		if c := &s.contracts[k]; c.id == v.parent {
+			if plan = c.plan; c.planSaid/2 <= at {
+				planAt = c.planSaid / 2
+			}
+		}
+	}
+	for k := range s.sales.items[:i] {
+		if c := &s.sales.items[k]; c.kind == KindSubscriptionStarted && c.parent == v.parent && c.product != 0 && s.sales.stamps[k].at >= planAt {
+			plan, planAt = c.product, s.sales.stamps[k].at
+		}
+	}
+	for k := range s.marks.items {
+		if c := &s.marks.items[k]; c.kind == KindSubscriptionChanged && c.ref == v.parent && c.product != 0 &&
+			s.marks.stamps[k].at <= at && s.marks.stamps[k].at >= planAt {
+			plan, planAt = c.product, s.marks.stamps[k].at
+		}
+	}
+	return plan
 }
 
 // noteConverting keeps the earliest touch among those that fell out. What falls out of one list does so in the order of

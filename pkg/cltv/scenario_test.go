@@ -21,6 +21,19 @@ var cdnow = Model{
 	P: 6.24935, Q: 3.74426, Gamma: 15.44431, TrainedTo: testStart + 273*testDay,
 }
 
+// contracts is a model of contracts with all that one can have, contractsOfGold one of tenure alone.
+var contracts = Model{
+	Number: 1, ModelID: "contracts", SBG: btyd.SBG{Alpha: .7041, Beta: 1.182},
+	Leaving: &Hazard{Intercept: -1.9, Tenure: .8, MeanBase: -1.4, Weights: []HazardWeight{
+		{"failed_payments", 1.1, .1}, {"overdue_days", .12, .4}, {"open_tickets", .3, .2}, {"score", -.2, .5}, {"silent_months", .15, 1.5},
+		{"unanswered_retention", .5, .1}, {"upgrades", -.4, .05}, {"resolution_days", .03, 2}, {"complaints", .6, .1},
+		{"responses", -.1, .3}}},
+	Involuntary: &Hazard{Intercept: -1, Tenure: .2, MeanBase: -1.4, Weights: []HazardWeight{{"failed_payments", 2.5, .1}}},
+	ReturnPPM:   []int32{90_000, 40_000, 10_000},
+}
+
+var contractsOfGold = Model{Number: 3, Scope: "gold", ModelID: "contracts of gold", BdW: btyd.BdW{Alpha: .2143, Beta: 1.4266, C: 1.7236}}
+
 var testTables Tables
 
 // with applies parameter records to p.
@@ -45,7 +58,10 @@ func testParams(t testing.TB) *Params {
 	segment := cdnow
 	segment.Scope, segment.ModelID, segment.BGNBD.R, segment.P = "gold", "cdnow-gold", .5, 5
 	return with(t, nil,
+		modelEvent(contracts), modelEvent(contractsOfGold),
 		policyEvent(Policy{Number: 2, MarginPPM: 400_000, MinuteCostMinor: 90, TicketCostMinor: 500,
+			MarginByProduct: map[string]int32{"book": 300_000, "pro": 800_000}, FinancialYearMonth: 4,
+			Valuations:  []Valuation{{Segment: "silver", Method: ValueDynamic, RetentionPPM: []int32{900_000, 600_000}}},
 			ZoneOffsets: []ZoneOffset{{0, -5 * 3600}, {testStart/1000 + 100*daySeconds, -4 * 3600}}}),
 		modelEvent(cdnow), modelEvent(segment),
 		Event{Kind: KindThresholdsSet, Thresholds: &Thresholds{Number: 3, Tiers: []Tier{{"silver", 2_000}, {"gold", 10_000}}}},

@@ -16,6 +16,15 @@ type history struct {
 	days                  int64
 	firstAt, lastAt       int64
 	firstDay, lastDay     int32
+	// bought is the part that isn't of contracts, and boughtFirst and boughtLast are its first and last day. Where margins
+	// differ by product, weighedMinor is the money of those that are kept, and weighedMargin the sum of it times their margins, millionths.
+	bought                  bought
+	boughtFirst, boughtLast int32
+	weighedMinor            int64
+	weighedMargin           float64
+	// yearMinor is what stands of the sales of the financial year so far, which ends before yearEnds.
+	yearMinor int64
+	yearEnds  int32
 	// waitsUntil is the first day on which a fact that is dated ahead comes into the score; everyDay: none is.
 	waitsUntil int32
 	// sold is the earliest converting touch of the sales that are kept.
@@ -60,11 +69,17 @@ func (f *Folder) score(s *State, params *Params, out *Score) {
 		out.FirstAt, out.LastAt = h.firstAt, h.lastAt
 	}
 	f.costs(s, params, out, &h)
+	out.FinancialYearMinor = h.yearMinor
 	if known {
 		s.memo.foretold.to(out)
 	} else {
 		f.predict(s, params, out, &h)
 		s.memo.foretold.from(out)
+	}
+	f.addContracts(s, params, out, &h)
+	f.applyMethod(s, params, out, &h)
+	if out.Contracts.Running == 0 {
+		out.Contracts = ContractScore{}
 	}
 	out.CLTVMinor = out.MarginMinor - out.ServiceCostMinor + out.ResidualMinor
 	out.NetCLTVMinor = out.CLTVMinor - out.CACMinor
@@ -72,14 +87,14 @@ func (f *Folder) score(s *State, params *Params, out *Score) {
 		out.LTVToCACPPM = mulDiv(out.CLTVMinor, million, out.CACMinor)
 	}
 	out.Tier, out.TierName = params.tierOf(out.CLTVMinor)
-	f.due = nextLook(out, p, &h)
+	f.due, f.firstDay = nextLook(out, p, &h, s.hasContracts()), h.firstDay
 }
 
 // recall gives the history as of a day, from memory where nothing that was dated ahead has come into it since. known says
 // that the prediction in memory is as of that day, too.
 func (f *Folder) recall(s *State, params *Params, asOfDay int32) (h history, known bool) {
 	m := &s.memo
-	if m.params == params && (asOfDay == m.asOfDay || asOfDay > m.asOfDay && asOfDay < m.history.waitsUntil) {
+	if m.params == params && (asOfDay == m.asOfDay || asOfDay > m.asOfDay && asOfDay < min(m.history.waitsUntil, m.history.yearEnds)) {
 		known = asOfDay == m.asOfDay
 		m.asOfDay = asOfDay
 		return m.history, known
@@ -103,6 +118,11 @@ func (p *Params) numbersFor(s *State) Numbers {
 	if p.published != nil {
 		n.Policy = p.published.Number
 	}
+	if len(p.contracts) > 0 && s.hasContracts() {
+		if m := p.contractsFor(s.Segment()); m != nil {
+			n.Contracts = m.model.Number
+		}
+	}
 	return n
 }
 
@@ -112,10 +132,18 @@ func (f *Folder) history(s *State, p *Policy, asOfDay int32) history {
 	h := history{
 		grossMinor: c.grossMinor, moneyMinor: c.moneyMinor, firstDayMinor: c.firstDayMinor,
 		knownMinor: c.knownMinor, costMinor: c.costMinor, days: c.days, firstAt: c.firstAt, lastAt: c.lastAt,
-		waitsUntil: everyDay,
+		bought: c.bought, waitsUntil: everyDay,
 	}
 	if h.days > 0 {
 		h.firstDay, h.lastDay = p.localDay(h.firstAt), p.localDay(h.lastAt)
+	}
+	if h.bought.days > 0 {
+		h.boughtFirst, h.boughtLast = p.localDay(h.bought.firstAt), p.localDay(h.bought.lastAt)
+	}
+	year, yearEnds := f.years.of(p, asOfDay)
+	h.yearEnds = yearEnds
+	if c.yearDay == int64(year) {
+		h.yearMinor = c.yearMinor
 	}
 	f.tally.match(s, p, asOfDay)
 	matched := int64(0)
@@ -138,7 +166,14 @@ func (f *Folder) history(s *State, p *Policy, asOfDay int32) history {
 		if l.cancelled(v) {
 			continue
 		}
-		h.add(at, day, v, l.stands(v))
+		product := textRef(0)
+		if len(p.MarginByProduct) > 0 {
+			product = s.productOf(i)
+		}
+		h.add(at, day, v, l.stands(v), p, product, &s.texts)
+		if day >= year {
+			h.yearMinor += l.stands(v)
+		}
 	}
 	for i := range s.refunds.items {
 		if day := p.localDay(s.refunds.stamps[i].at); day > asOfDay && s.refunds.items[i].gone() {
@@ -151,7 +186,7 @@ func (f *Folder) history(s *State, p *Policy, asOfDay int32) history {
 }
 
 // add counts a sale that stands. Sales are added in the order of their times.
-func (h *history) add(at int64, day int32, v *sale, standsMinor int64) {
+func (h *history) add(at int64, day int32, v *sale, standsMinor int64, p *Policy, product textRef, texts *texts) {
 	if h.days == 0 {
 		h.firstAt, h.firstDay = at, day
 	}
@@ -163,10 +198,30 @@ func (h *history) add(at int64, day int32, v *sale, standsMinor int64) {
 	}
 	h.lastAt, h.lastDay = at, day
 	h.moneyMinor += standsMinor
-	if v.costPlusOne > 0 {
+	if costMinor, known := v.costOf(standsMinor, p, product, texts); known {
 		h.knownMinor += standsMinor
-		h.costMinor += v.costPlusOne - 1
+		h.costMinor += costMinor
 	}
+	if v.isContract() {
+		return
+	}
+	if h.bought.days == 0 {
+		h.boughtFirst = day
+	}
+	h.bought.add(at, day == h.boughtLast, standsMinor)
+	h.boughtLast = day
+	if len(p.MarginByProduct) > 0 {
+		h.weighedMinor += standsMinor
+		h.weighedMargin += float64(float64(standsMinor) * float64(p.marginOf(texts.text(product))))
+	}
+}
+
+// marginPPM is the margin of the purchases to come: the policy's, or that of the products bought so far.
+func (h *history) marginPPM(p *Policy) int32 {
+	if h.weighedMinor == 0 {
+		return p.MarginPPM
+	}
+	return int32(math.Round(h.weighedMargin / float64(h.weighedMinor)))
 }
 
 // costs finds the acquisition touch, and divides the cost of calls between winning the customer (up to the day of the
@@ -223,16 +278,16 @@ func (c *converting) earlier(st stamp, t touchRef) {
 	}
 }
 
-// predict asks the model.
+// predict asks the model of purchases.
 func (f *Folder) predict(s *State, params *Params, out *Score, h *history) {
 	m := params.modelFor(s.Segment())
-	if h.days == 0 {
+	if h.bought.days == 0 {
 		return
 	}
-	x := int(h.days - 1)
+	x := int(h.bought.days - 1)
 	out.RepeatTransactions = int32(x)
-	out.LastAgeDays, out.AgeDays = h.lastDay-h.firstDay, out.AsOfDay-h.firstDay
-	out.RepeatMoneyMinor = h.moneyMinor - h.firstDayMinor
+	out.LastAgeDays, out.AgeDays = h.boughtLast-h.boughtFirst, out.AsOfDay-h.boughtFirst
+	out.RepeatMoneyMinor = h.bought.moneyMinor - h.bought.firstDayMinor
 	if m == nil {
 		return
 	}
@@ -250,7 +305,7 @@ func (f *Folder) predict(s *State, params *Params, out *Score, h *history) {
 	out.AlivePPM = int32(btyd.Millionths(score.PAlive))
 	out.ExpectedPPM = toMillionths(score.Expected)
 	out.ExpectedSpendMinor = toMinor(float64(score.SpendMean * unit))
-	margin := float64(unit * (float64(params.policy.MarginPPM) / million))
+	margin := float64(unit * (float64(h.marginPPM(&params.policy)) / million))
 	out.ResidualMinor = toMinor(float64(score.Value * margin))
 	out.ResidualLowMinor = toMinor(float64(score.ValueLow * margin))
 	out.ResidualHighMinor = toMinor(float64(score.ValueHigh * margin))
@@ -264,12 +319,12 @@ func (f *Folder) predict(s *State, params *Params, out *Score, h *history) {
 // one such unit is. Without a spend model a purchase is the unit, worth the mean of all purchase days.
 func (m *scopedModel) spendInputs(h *history, x int, perMajor float64) (mean, unitMinor float64) {
 	if !m.hasSpend {
-		return 1, float64(h.moneyMinor) / float64(h.days)
+		return 1, float64(h.bought.moneyMinor) / float64(h.bought.days)
 	}
 	if x == 0 {
 		return 0, perMajor
 	}
-	return float64(h.moneyMinor-h.firstDayMinor) / float64(x) / perMajor, perMajor
+	return float64(h.bought.moneyMinor-h.bought.firstDayMinor) / float64(x) / perMajor, perMajor
 }
 
 // bandOf is the band in which a churn probability lies.
@@ -290,15 +345,16 @@ func (m *scopedModel) bandChange(params *Params, out *Score, h *history) int64 {
 	if !ok {
 		return 0
 	}
-	return params.policy.startOfDay(h.firstDay + age)
+	return params.policy.startOfDay(h.boughtFirst + age)
 }
 
 // nextLook is the UTC day on which a score must be looked at again: when its band changes, when it is old, or when a fact
-// that is dated ahead comes into it; 0: never, because time changes nothing.
-func nextLook(out *Score, p *Policy, h *history) int32 {
+// that is dated ahead comes into it; 0: never, because time changes nothing. A contract can end without anybody saying so, also
+// one that brought nothing yet.
+func nextLook(out *Score, p *Policy, h *history, hasContracts bool) int32 {
 	today := floorDiv(out.AsOf, daySeconds)
 	due := int64(math.MaxInt32)
-	if out.Transactions > 0 {
+	if out.Transactions > 0 || hasContracts || out.Method == MethodCustom {
 		due = today + int64(p.RescoreDays)
 	}
 	if out.BandChangesAt > 0 {
@@ -324,11 +380,11 @@ func (f *Folder) keepScore(s *State, out *Score) {
 		transactions: out.Transactions,
 		grossMinor:   out.GrossMinor, refundMinor: out.RefundedMinor, marginMinor: out.MarginMinor,
 		serviceMinor: out.ServiceCostMinor, cacMinor: out.CACMinor, residual: out.ResidualMinor,
-		churnPPM: out.ChurnPPM, band: out.Band, acquisition: f.acquisition,
+		atRisk: out.ValueAtRiskMinor, churnPPM: out.ChurnPPM, band: out.Band, acquisition: f.acquisition,
 		due: f.due, indexed: indexed, numbers: out.Numbers,
 	}
 	if out.Transactions > 0 {
-		k.firstDay = out.AsOfDay - out.AgeDays
+		k.firstDay = f.firstDay
 	}
 	if out.TierName != "" || out.Tier > 0 {
 		k.tier = out.Tier + 1

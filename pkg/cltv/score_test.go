@@ -275,7 +275,7 @@ func TestReassess(t *testing.T) {
 	}
 }
 
-// TestReasonsAddUp: the shares are the difference between this customer and one who bought for the first time today.
+// TestReasonsAddUp: the shares are the log-odds, and start from a customer who bought for the first time today.
 func TestReasonsAddUp(t *testing.T) {
 	params := with(t, nil, modelEvent(cdnow))
 	_, fresh := buy(t, params, 0, [2]int64{0, 100})
@@ -292,7 +292,7 @@ func TestReasonsAddUp(t *testing.T) {
 		sum := int64(0)
 		for i, r := range reasons {
 			sum += r.LogOddsPPM
-			if r.Text == "" || r.LogOddsPPM == 0 || i > 0 && magnitude(r.LogOddsPPM) > magnitude(reasons[i-1].LogOddsPPM) {
+			if r.Text == "" || r.LogOddsPPM == 0 || i > 0 && i < len(reasons)-1 && magnitude(r.LogOddsPPM) > magnitude(reasons[i-1].LogOddsPPM) {
 				t.Fatalf("seed %d: %+v", seed, reasons)
 			}
 			switch {
@@ -303,8 +303,11 @@ func TestReasonsAddUp(t *testing.T) {
 			}
 		}
 		odds := func(ppm int32) float64 { p := float64(ppm) / 1e6; return 1e6 * math.Log(p/(1-p)) }
-		if want := odds(score.ChurnPPM) - odds(fresh.ChurnPPM); math.Abs(float64(sum)-want) > 2 {
-			t.Fatalf("seed %d: shares add up to %d, the difference is %f", seed, sum, want)
+		if want := odds(score.ChurnPPM); math.Abs(float64(sum)-want) > 2 {
+			t.Fatalf("seed %d: shares add up to %d, the log-odds are %f", seed, sum, want)
+		}
+		if start := reasons[len(reasons)-1]; start.Code != "start" || math.Abs(float64(start.LogOddsPPM)-odds(fresh.ChurnPPM)) > 2 {
+			t.Fatalf("seed %d: they start from %+v", seed, start)
 		}
 	}
 	if s, score := buy(t, nil, 9, [2]int64{0, 100}); Reasons(s, nil, &score) != nil {

@@ -111,8 +111,35 @@ type closedSales struct {
 	firstAt, lastAt int64
 	// moneyMinor is what stood of their money, and firstDayMinor what of it was of the first day.
 	moneyMinor, firstDayMinor int64
-	// knownMinor is what of moneyMinor had a known cost of goods, and costMinor that cost.
+	// knownMinor is what of moneyMinor had a known cost of goods, or a margin of its product, and costMinor that cost.
 	knownMinor, costMinor int64
+	// bought is the part that isn't of contracts.
+	bought bought
+	// yearDay is the first local day of the financial year of the last sale, and yearMinor what stood of the sales of that year.
+	yearDay, yearMinor int64
+}
+
+// bought are totals of sales that aren't of contracts: what a model of purchases counts.
+type bought struct {
+	days            int64
+	firstAt, lastAt int64
+	// moneyMinor is what stands of them, firstDayMinor the part of the first day.
+	moneyMinor, firstDayMinor int64
+}
+
+// add counts a sale of which something stands; sameDay says that it is of the last one's day.
+func (c *bought) add(at int64, sameDay bool, standsMinor int64) {
+	if c.days == 0 {
+		c.firstAt = at
+	}
+	if c.days == 0 || !sameDay {
+		c.days++
+	}
+	if c.days == 1 {
+		c.firstDayMinor += standsMinor
+	}
+	c.lastAt = at
+	c.moneyMinor += standsMinor
 }
 
 // closedCalls are totals of calls that fell out.
@@ -132,11 +159,42 @@ type contract struct {
 	id uint64
 	// startedAt, changedAt and cancelledAt are Unix milliseconds, 0: no such fact fell out.
 	startedAt, changedAt, cancelledAt int64
-	plan                              textRef
-	priceMinor                        int64
-	periodDays                        int32
-	reason                            int32
-	endsAt, paidUntil                 int64
+	terms
+	reason            int32
+	endsAt, paidUntil int64
+	// firstAt and paidAt are the earliest and latest start or renewal that fell out, lastUntil is the end of the period that the
+	// latest said it paid, and lastMinor what the latest renewal brought.
+	firstAt, paidAt, lastUntil, lastMinor int64
+}
+
+// terms are those of a contract, each of the latest start or change that says it.
+type terms struct {
+	plan       textRef
+	priceMinor int64
+	periodDays int32
+	// planSaid, priceSaid and periodSaid are when: see said.
+	planSaid, priceSaid, periodSaid int64
+}
+
+// said orders what starts and changes say: by time, changes after starts. 0 is nobody.
+func said(at int64, change bool) int64 {
+	if change {
+		return 2*at + 1
+	}
+	return 2 * at
+}
+
+// say takes in terms; empty and 0 say nothing.
+func (t *terms) say(when int64, plan textRef, priceMinor int64, periodDays int32) {
+	if plan != 0 && when >= t.planSaid {
+		t.plan, t.planSaid = plan, when
+	}
+	if priceMinor > 0 && when >= t.priceSaid {
+		t.priceMinor, t.priceSaid = priceMinor, when
+	}
+	if periodDays > 0 && when >= t.periodSaid {
+		t.periodDays, t.periodSaid = periodDays, when
+	}
 }
 
 // The fields of a profile.
@@ -195,6 +253,7 @@ type scored struct {
 	serviceMinor int64
 	cacMinor     int64
 	residual     int64
+	atRisk       int64
 	churnPPM     int32
 	band         Band
 	tier         int32 // tier plus one; 0: no thresholds

@@ -2,7 +2,7 @@ package cltv
 
 // FoldVersion is the version of the arithmetic: of the fold, of the score and of the stored form of a State. It rises
 // whenever the same log could give another result.
-const FoldVersion = 1
+const FoldVersion = 2
 
 // At is where in the log a record stands, and what is in force there.
 type At struct {
@@ -109,6 +109,8 @@ type Consent struct {
 // Numbers names the parameters that a score rests on; 0: none.
 type Numbers struct {
 	Model, Thresholds, UnitCosts, Policy int64
+	// Contracts is that of the model of contracts; 0 also where the customer has none.
+	Contracts int64
 }
 
 // Score is all that is known and foretold of a customer at one version. Money is in minor units of Currency, days are
@@ -129,6 +131,8 @@ type Score struct {
 	Transactions int32
 	// FirstAt and LastAt are the first and last purchase that stands, Unix milliseconds; only with Transactions > 0.
 	FirstAt, LastAt int64
+	// FinancialYearMinor is what stands of the purchases of the tenant's financial year so far.
+	FinancialYearMinor int64
 
 	CACMinor int64
 
@@ -147,6 +151,8 @@ type Score struct {
 	LastAgeDays        int32
 	AgeDays            int32
 	RepeatMoneyMinor   int64
+	// Contracts is the part of contracts.
+	Contracts ContractScore
 
 	CLTVMinor    int64
 	NetCLTVMinor int64
@@ -161,10 +167,33 @@ type Score struct {
 	ChurnPPM         int32
 	ChurnHorizonDays int32
 	ValueAtRiskMinor int64
+	// VoluntaryPPM and InvoluntaryPPM are the parts of ChurnPPM in which the holder of a contract leaves, and in which payments
+	// fail; both 0 where they aren't told apart.
+	VoluntaryPPM, InvoluntaryPPM int32
 	// BandChangesAt is the start of the first local day on which the band will be another one if nothing happens, Unix
-	// seconds; 0: not within ten years.
+	// seconds; 0: not within ten years, and not within 400 days where a contract runs.
 	BandChangesAt int64
 
 	Consent Consent
 	Numbers Numbers
+
+	// byContracts says that churn is judged by contracts and not by purchases.
+	byContracts bool
+}
+
+// ContractScore is what the contracts of a customer are expected to bring; the zero value where none runs, or no model
+// of contracts is in force.
+type ContractScore struct {
+	Method  Method
+	ModelID string
+	// Running counts the contracts that haven't ended.
+	Running       int32
+	ResidualMinor int64
+	// ExpectedPPM is the number of renewals over the horizon.
+	ExpectedPPM int64
+	// Plan, Tenure and RenewalAt are of the contract with the most at risk: its plan, the periods paid so far, and when the next
+	// renewal is due, or when it ends, Unix seconds.
+	Plan      string
+	Tenure    int32
+	RenewalAt int64
 }

@@ -130,7 +130,9 @@ func (m *Machine) composeUpdate(s *slot) {
 func (m *Machine) composeChurn(s *slot) {
 	b := &m.batch
 	start := len(b.arena)
-	b.arena = wire.AppendChurn(b.arena, &s.cause, &s.step, cltv.Reasons(&s.state, s.tenant.params, &s.step.Score))
+	params, score := s.tenant.params, &s.step.Score
+	b.arena = wire.AppendChurn(b.arena, &s.cause, &s.step,
+		cltv.Reasons(&s.state, params, score), cltv.InvoluntaryReasons(&s.state, params, score))
 	b.bytes += len(b.arena) - start
 	m.output(Churn, s, b.arena[start:], headerChurnType)
 }

@@ -149,7 +149,10 @@ func (p *mapper) model(m *perennialv1.ModelPublished) *cltv.Model {
 		BGNBD:     btyd.BGNBD{R: m.BgNbd.GetR(), Alpha: m.BgNbd.GetAlpha(), A: m.BgNbd.GetA(), B: m.BgNbd.GetB()},
 		MBGNBD:    btyd.MBGNBD{R: m.MbgNbd.GetR(), Alpha: m.MbgNbd.GetAlpha(), A: m.MbgNbd.GetA(), B: m.MbgNbd.GetB()},
 		ParetoNBD: btyd.ParetoNBD{R: m.ParetoNbd.GetR(), Alpha: m.ParetoNbd.GetAlpha(), S: m.ParetoNbd.GetS(), Beta: m.ParetoNbd.GetBeta()},
-		P:         m.GammaGamma.GetP(), Q: m.GammaGamma.GetQ(), Gamma: m.GammaGamma.GetGamma(),
+		SBG:       btyd.SBG{Alpha: m.SBg.GetAlpha(), Beta: m.SBg.GetBeta()},
+		BdW:       btyd.BdW{Alpha: m.BdW.GetAlpha(), Beta: m.BdW.GetBeta(), C: m.BdW.GetC()},
+		Leaving:   mapHazard(m.Leaving), Involuntary: mapHazard(m.Involuntary), ReturnPPM: m.ReturnPpm,
+		P: m.GammaGamma.GetP(), Q: m.GammaGamma.GetQ(), Gamma: m.GammaGamma.GetGamma(),
 		Customers: m.Customers, Repeaters: m.Repeaters, TrainedTo: p.millis(m.TrainedTo), Reason: m.Reason,
 	}
 }
@@ -191,11 +194,30 @@ func mapPolicy(m *perennialv1.PolicySet) *cltv.Policy {
 		ChurnHorizonDays: m.ChurnHorizonDays, BandPPM: m.BandPpm, RescoreDays: m.RescoreDays,
 		ClockMode:        cltv.ClockMode(m.ClockMode),
 		KeepTransactions: m.KeepTransactions, KeepCalls: m.KeepCalls, KeepRefunds: m.KeepRefunds, KeepMarks: m.KeepMarks,
+		FinancialYearMonth: m.FinancialYearMonth, GraceDays: m.GraceDays,
 	}
 	for _, z := range m.ZoneOffsets {
 		p.ZoneOffsets = append(p.ZoneOffsets, cltv.ZoneOffset{FromUnix: z.FromUnix, OffsetSeconds: z.OffsetSeconds})
 	}
+	if len(m.MarginByProduct) > 0 {
+		p.MarginByProduct = m.MarginByProduct
+	}
+	for _, v := range m.Valuations {
+		p.Valuations = append(p.Valuations, cltv.Valuation{Segment: v.Segment, Method: cltv.ValueMethod(v.Method),
+			YearlyChurnPPM: v.YearlyChurnPpm, RetentionPPM: v.RetentionPpm, Formula: v.Formula})
+	}
 	return p
+}
+
+func mapHazard(m *perennialv1.RenewalHazard) *cltv.Hazard {
+	if m == nil {
+		return nil
+	}
+	h := &cltv.Hazard{Intercept: m.Intercept, Tenure: m.Tenure, MeanBase: m.MeanBase}
+	for _, w := range m.Weights {
+		h.Weights = append(h.Weights, cltv.HazardWeight{Feature: w.Feature, Weight: w.Weight, Mean: w.Mean})
+	}
+	return h
 }
 
 func mapTenant(m *perennialv1.TenantParameters) (t TenantParameters, ok bool) {
@@ -262,9 +284,23 @@ func modelBits(m *cltv.Model) any {
 	for _, f := range []*float64{
 		&rest.BGNBD.R, &rest.BGNBD.Alpha, &rest.BGNBD.A, &rest.BGNBD.B, &rest.MBGNBD.R, &rest.MBGNBD.Alpha, &rest.MBGNBD.A, &rest.MBGNBD.B,
 		&rest.ParetoNBD.R, &rest.ParetoNBD.Alpha, &rest.ParetoNBD.S, &rest.ParetoNBD.Beta, &rest.P, &rest.Q, &rest.Gamma,
+		&rest.SBG.Alpha, &rest.SBG.Beta, &rest.BdW.Alpha, &rest.BdW.Beta, &rest.BdW.C,
 	} {
 		bits = append(bits, math.Float64bits(*f))
 		*f = 0
 	}
-	return []any{rest, bits}
+	leaving, involuntary := hazardBits(rest.Leaving), hazardBits(rest.Involuntary)
+	rest.Leaving, rest.Involuntary = nil, nil
+	return []any{rest, bits, leaving, involuntary}
+}
+
+func hazardBits(h *cltv.Hazard) any {
+	if h == nil {
+		return nil
+	}
+	features, bits := []string{}, []uint64{math.Float64bits(h.Intercept), math.Float64bits(h.Tenure), math.Float64bits(h.MeanBase)}
+	for _, w := range h.Weights {
+		features, bits = append(features, w.Feature), append(bits, math.Float64bits(w.Weight), math.Float64bits(w.Mean))
+	}
+	return []any{features, bits}
 }

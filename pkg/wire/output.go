@@ -31,8 +31,8 @@ func AppendUpdate(b []byte, ev *cltv.Event, step *cltv.Step) []byte {
 }
 
 // AppendChurn appends the perennial.v1.ChurnRisk of a step that changed the
-// band, with the reasons for the new one.
-func AppendChurn(b []byte, ev *cltv.Event, step *cltv.Step, reasons []cltv.Reason) []byte {
+// band, with the reasons for the new one, and those for its involuntary share.
+func AppendChurn(b []byte, ev *cltv.Event, step *cltv.Step, reasons, involuntary []cltv.Reason) []byte {
 	s := &step.Score
 	b = appendText(b, 1, ev.Tenant)
 	b = appendText(b, 2, ev.Customer)
@@ -42,15 +42,7 @@ func AppendChurn(b []byte, ev *cltv.Event, step *cltv.Step, reasons []cltv.Reaso
 	b = appendText(b, 6, s.Currency)
 	b = appendChurnState(b, 7, s)
 	b = appendInt(b, 8, int64(step.PreviousBand))
-	for i := range reasons {
-		r := &reasons[i]
-		var at int
-		b, at = openMessage(b, 9)
-		b = appendText(b, 1, r.Code)
-		b = appendText(b, 2, r.Text)
-		b = appendInt(b, 3, r.LogOddsPPM)
-		b = closeMessage(b, at)
-	}
+	b = appendReasons(b, 9, reasons)
 	b = appendInt(b, 10, s.ResidualMinor)
 	b = appendInt(b, 11, s.CLTVMinor)
 	b = appendText(b, 12, s.TierName)
@@ -58,7 +50,21 @@ func AppendChurn(b []byte, ev *cltv.Event, step *cltv.Step, reasons []cltv.Reaso
 	b = appendConsent(b, 14, s.Consent)
 	b = appendInt(b, 15, cltv.FoldVersion)
 	b = appendNumbers(b, 16, s.Numbers)
-	return appendBool(b, 17, ev.Backfill)
+	b = appendBool(b, 17, ev.Backfill)
+	return appendReasons(b, 18, involuntary)
+}
+
+func appendReasons(b []byte, field int, reasons []cltv.Reason) []byte {
+	for i := range reasons {
+		r := &reasons[i]
+		var at int
+		b, at = openMessage(b, field)
+		b = appendText(b, 1, r.Code)
+		b = appendText(b, 2, r.Text)
+		b = appendInt(b, 3, r.LogOddsPPM)
+		b = closeMessage(b, at)
+	}
+	return b
 }
 
 // appendUnix writes a Timestamp of whole seconds; 0 is an absent one.
@@ -92,6 +98,7 @@ func appendHistoric(b []byte, field int, s *cltv.Score) []byte {
 		b = appendTime(b, 7, s.FirstAt)
 		b = appendTime(b, 8, s.LastAt)
 	}
+	b = appendInt(b, 9, s.FinancialYearMinor)
 	return closeMessage(b, at)
 }
 
@@ -110,6 +117,22 @@ func appendPrediction(b []byte, field int, s *cltv.Score) []byte {
 	b = appendInt(b, 11, int64(s.RepeatTransactions))
 	b = appendInt(b, 12, int64(s.LastAgeDays))
 	b = appendInt(b, 13, int64(s.AgeDays))
+	if s.Contracts.Method != cltv.MethodNone {
+		b = appendContracts(b, 14, &s.Contracts)
+	}
+	return closeMessage(b, at)
+}
+
+func appendContracts(b []byte, field int, c *cltv.ContractScore) []byte {
+	b, at := openMessage(b, field)
+	b = appendInt(b, 1, int64(c.Method))
+	b = appendText(b, 2, c.ModelID)
+	b = appendInt(b, 3, int64(c.Running))
+	b = appendInt(b, 4, c.ResidualMinor)
+	b = appendInt(b, 5, c.ExpectedPPM)
+	b = appendText(b, 6, c.Plan)
+	b = appendInt(b, 7, int64(c.Tenure))
+	b = appendUnix(b, 8, c.RenewalAt)
 	return closeMessage(b, at)
 }
 
@@ -120,6 +143,8 @@ func appendChurnState(b []byte, field int, s *cltv.Score) []byte {
 	b = appendInt(b, 3, int64(s.ChurnHorizonDays))
 	b = appendInt(b, 4, s.ValueAtRiskMinor)
 	b = appendUnix(b, 5, s.BandChangesAt)
+	b = appendInt(b, 6, int64(s.VoluntaryPPM))
+	b = appendInt(b, 7, int64(s.InvoluntaryPPM))
 	return closeMessage(b, at)
 }
 
@@ -139,5 +164,6 @@ func appendNumbers(b []byte, field int, n cltv.Numbers) []byte {
 	b = appendInt(b, 2, n.Thresholds)
 	b = appendInt(b, 3, n.UnitCosts)
 	b = appendInt(b, 4, n.Policy)
+	b = appendInt(b, 5, n.Contracts)
 	return closeMessage(b, at)
 }

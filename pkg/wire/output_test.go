@@ -17,7 +17,11 @@ import (
 // their names being known to the caller.
 func fillStruct(f filler, v reflect.Value) {
 	for i := range v.NumField() {
-		switch field := v.Field(i); field.Kind() {
+		field := v.Field(i)
+		if !field.CanSet() {
+			continue // what the domain keeps to itself
+		}
+		switch field.Kind() {
 		case reflect.String:
 			field.SetString(f.text())
 		case reflect.Bool:
@@ -82,7 +86,7 @@ func wantTouch(t cltv.Touch) *perennialv1.Touch {
 
 func wantChurn(s *cltv.Score) *perennialv1.Churn {
 	return &perennialv1.Churn{Band: perennialv1.Band(s.Band), ProbabilityPpm: s.ChurnPPM, HorizonDays: s.ChurnHorizonDays,
-		ValueAtRiskMinor: s.ValueAtRiskMinor, BandChangesAt: unix(s.BandChangesAt)}
+		ValueAtRiskMinor: s.ValueAtRiskMinor, BandChangesAt: unix(s.BandChangesAt), VoluntaryPpm: s.VoluntaryPPM, InvoluntaryPpm: s.InvoluntaryPPM}
 }
 
 func wantConsent(c cltv.Consent) *perennialv1.ConsentFlags {
@@ -90,15 +94,20 @@ func wantConsent(c cltv.Consent) *perennialv1.ConsentFlags {
 }
 
 func wantNumbers(n cltv.Numbers) *perennialv1.ParameterNumbers {
-	return &perennialv1.ParameterNumbers{Model: n.Model, Thresholds: n.Thresholds, UnitCosts: n.UnitCosts, Policy: n.Policy}
+	return &perennialv1.ParameterNumbers{Model: n.Model, Thresholds: n.Thresholds, UnitCosts: n.UnitCosts, Policy: n.Policy, ContractModel: n.Contracts}
 }
 
 func wantUpdate(ev *cltv.Event, step *cltv.Step) *perennialv1.CltvUpdate {
 	s := &step.Score
 	h := &perennialv1.HistoricValue{GrossMinor: s.GrossMinor, RefundedMinor: s.RefundedMinor, NetMinor: s.NetMinor,
-		MarginMinor: s.MarginMinor, ServiceCostMinor: s.ServiceCostMinor, Transactions: s.Transactions}
+		MarginMinor: s.MarginMinor, ServiceCostMinor: s.ServiceCostMinor, Transactions: s.Transactions, FinancialYearMinor: s.FinancialYearMinor}
 	if s.Transactions > 0 {
 		h.FirstTransactionAt, h.LastTransactionAt = atMillis(s.FirstAt), atMillis(s.LastAt)
+	}
+	var contracts *perennialv1.ContractPrediction
+	if c := s.Contracts; c.Method != cltv.MethodNone {
+		contracts = &perennialv1.ContractPrediction{Method: perennialv1.Method(c.Method), ModelId: c.ModelID, Running: c.Running,
+			ResidualMinor: c.ResidualMinor, ExpectedRenewalsPpm: c.ExpectedPPM, Plan: c.Plan, TenurePeriods: c.Tenure, RenewalAt: unix(c.RenewalAt)}
 	}
 	return &perennialv1.CltvUpdate{
 		Tenant: ev.Tenant, Customer: ev.Customer, Version: s.Version, AsOf: unix(s.AsOf), Cause: wantCause(ev),
@@ -107,7 +116,7 @@ func wantUpdate(ev *cltv.Event, step *cltv.Step) *perennialv1.CltvUpdate {
 			Method: perennialv1.Method(s.Method), ModelId: s.ModelID, Basis: perennialv1.Basis(s.Basis), HorizonDays: s.HorizonDays,
 			ResidualMinor: s.ResidualMinor, ResidualLowMinor: s.ResidualLowMinor, ResidualHighMinor: s.ResidualHighMinor,
 			AlivePpm: s.AlivePPM, ExpectedPurchasesPpm: s.ExpectedPPM, ExpectedSpendMinor: s.ExpectedSpendMinor,
-			RepeatTransactions: s.RepeatTransactions, LastTransactionAgeDays: s.LastAgeDays, AgeDays: s.AgeDays,
+			RepeatTransactions: s.RepeatTransactions, LastTransactionAgeDays: s.LastAgeDays, AgeDays: s.AgeDays, Contracts: contracts,
 		},
 		CltvMinor: s.CLTVMinor, NetCltvMinor: s.NetCLTVMinor, LtvToCacPpm: s.LTVToCACPPM,
 		PreviousCltvMinor: step.PreviousCLTVMinor, ChangeMinor: s.CLTVMinor - step.PreviousCLTVMinor, Tier: s.TierName,
@@ -140,15 +149,17 @@ func TestAppendChurnIsReadByGeneratedCode(t *testing.T) {
 			ResidualMinor: s.ResidualMinor, CltvMinor: s.CLTVMinor, Tier: s.TierName, Acquisition: wantTouch(s.Acquisition),
 			Consent: wantConsent(s.Consent), FoldVersion: cltv.FoldVersion, Parameters: wantNumbers(s.Numbers), Backfill: ev.Backfill,
 		}
-		var reasons []cltv.Reason
-		for range r.IntN(4) {
-			var reason cltv.Reason
-			fillStruct(filler{Rand: r}, reflect.ValueOf(&reason).Elem())
-			reasons = append(reasons, reason)
-			want.Reasons = append(want.Reasons, &perennialv1.Reason{Code: reason.Code, Text: reason.Text, LogOddsPpm: reason.LogOddsPPM})
+		var lists [2][]cltv.Reason
+		for i, to := range []*[]*perennialv1.Reason{&want.Reasons, &want.InvoluntaryReasons} {
+			for range r.IntN(4) {
+				var reason cltv.Reason
+				fillStruct(filler{Rand: r}, reflect.ValueOf(&reason).Elem())
+				lists[i] = append(lists[i], reason)
+				*to = append(*to, &perennialv1.Reason{Code: reason.Code, Text: reason.Text, LogOddsPpm: reason.LogOddsPPM})
+			}
 		}
 		var got perennialv1.ChurnRisk
-		if err := proto.Unmarshal(AppendChurn(nil, &ev, &step, reasons), &got); err != nil {
+		if err := proto.Unmarshal(AppendChurn(nil, &ev, &step, lists[0], lists[1]), &got); err != nil {
 			t.Fatal(err)
 		}
 		if !proto.Equal(&got, want) {
@@ -164,7 +175,7 @@ func TestEveryOutputFieldIsWritten(t *testing.T) {
 	for seed := range uint64(50) {
 		ev, step := randomStep(t, random(seed))
 		reasons := []cltv.Reason{{Code: "recency", Text: "quiet", LogOddsPPM: 1}}
-		for m, b := range map[proto.Message][]byte{update: AppendUpdate(nil, &ev, &step), churn: AppendChurn(nil, &ev, &step, reasons)} {
+		for m, b := range map[proto.Message][]byte{update: AppendUpdate(nil, &ev, &step), churn: AppendChurn(nil, &ev, &step, reasons, reasons)} {
 			if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(b, m); err != nil {
 				t.Fatal(err)
 			}

@@ -83,6 +83,18 @@ func decodeModel(b []byte, m *cltv.Model, trained *stamp) *DecodeError {
 			err = decodeFloats(c.data, "mbg_nbd", &m.MBGNBD.R, &m.MBGNBD.Alpha, &m.MBGNBD.A, &m.MBGNBD.B)
 		case 11<<3 | delimited:
 			err = decodeFloats(c.data, "pareto_nbd", &m.ParetoNBD.R, &m.ParetoNBD.Alpha, &m.ParetoNBD.S, &m.ParetoNBD.Beta)
+		case 12<<3 | delimited:
+			err = decodeFloats(c.data, "s_bg", &m.SBG.Alpha, &m.SBG.Beta)
+		case 13<<3 | delimited:
+			err = decodeFloats(c.data, "bd_w", &m.BdW.Alpha, &m.BdW.Beta, &m.BdW.C)
+		case 14<<3 | delimited:
+			err = decodeHazard(c.data, "leaving", &m.Leaving)
+		case 15<<3 | delimited:
+			err = decodeHazard(c.data, "involuntary", &m.Involuntary)
+		case 16<<3 | varint:
+			m.ReturnPPM = append(m.ReturnPPM, c.int32())
+		case 16<<3 | delimited:
+			err = decodePacked(c.data, &m.ReturnPPM, "return_ppm")
 		}
 		if err != nil {
 			return err
@@ -102,7 +114,74 @@ func appendModel(b []byte, m *cltv.Model) []byte {
 	b = appendTime(b, 8, m.TrainedTo)
 	b = appendText(b, 9, m.Reason)
 	b = appendFloats(b, 10, m.MBGNBD.R, m.MBGNBD.Alpha, m.MBGNBD.A, m.MBGNBD.B)
-	return appendFloats(b, 11, m.ParetoNBD.R, m.ParetoNBD.Alpha, m.ParetoNBD.S, m.ParetoNBD.Beta)
+	b = appendFloats(b, 11, m.ParetoNBD.R, m.ParetoNBD.Alpha, m.ParetoNBD.S, m.ParetoNBD.Beta)
+	b = appendFloats(b, 12, m.SBG.Alpha, m.SBG.Beta)
+	b = appendFloats(b, 13, m.BdW.Alpha, m.BdW.Beta, m.BdW.C)
+	b = appendHazard(b, 14, m.Leaving)
+	b = appendHazard(b, 15, m.Involuntary)
+	return appendPacked(b, 16, m.ReturnPPM)
+}
+
+// decodeHazard merges a RenewalHazard.
+func decodeHazard(b []byte, field string, to **cltv.Hazard) *DecodeError {
+	if *to == nil {
+		*to = new(cltv.Hazard)
+	}
+	h := *to
+	c := cursor{rest: b}
+	for c.next() {
+		switch c.key {
+		case 1<<3 | fixed64:
+			h.Intercept = math.Float64frombits(c.num)
+		case 2<<3 | fixed64:
+			h.Tenure = math.Float64frombits(c.num)
+		case 3<<3 | fixed64:
+			h.MeanBase = math.Float64frombits(c.num)
+		case 4<<3 | delimited:
+			w, err := decodeWeight(c.data)
+			if err != nil {
+				return within(field, within("weights", err))
+			}
+			h.Weights = append(h.Weights, w)
+		}
+	}
+	return endOf(&c, field)
+}
+
+func decodeWeight(b []byte) (w cltv.HazardWeight, err *DecodeError) {
+	c := cursor{rest: b}
+	for c.next() {
+		switch c.key {
+		case 1<<3 | delimited:
+			if err := c.ownText(&w.Feature, "feature"); err != nil {
+				return w, err
+			}
+		case 2<<3 | fixed64:
+			w.Weight = math.Float64frombits(c.num)
+		case 3<<3 | fixed64:
+			w.Mean = math.Float64frombits(c.num)
+		}
+	}
+	return w, c.end()
+}
+
+func appendHazard(b []byte, field int, h *cltv.Hazard) []byte {
+	if h == nil {
+		return b
+	}
+	b, at := openMessage(b, field)
+	b = appendFloat(b, 1, h.Intercept)
+	b = appendFloat(b, 2, h.Tenure)
+	b = appendFloat(b, 3, h.MeanBase)
+	for _, w := range h.Weights {
+		var each int
+		b, each = openMessage(b, 4)
+		b = appendText(b, 1, w.Feature)
+		b = appendFloat(b, 2, w.Weight)
+		b = appendFloat(b, 3, w.Mean)
+		b = closeMessage(b, each)
+	}
+	return closeMessage(b, at)
 }
 
 // decodeFloats merges a message whose fields 1, 2, … are doubles.
@@ -193,11 +272,11 @@ func decodeUnitCosts(b []byte, u *cltv.UnitCosts) *DecodeError {
 	return c.end()
 }
 
-// decodeMapEntry merges one entry of a map<string, int64>.
-func decodeMapEntry(b []byte, to *map[string]int64, field string) *DecodeError {
+// decodeMapEntry merges one entry of a map<string, int64> or map<string, int32>.
+func decodeMapEntry[T int32 | int64](b []byte, to *map[string]T, field string) *DecodeError {
 	var (
 		key   string
-		value int64
+		value T
 	)
 	c := cursor{rest: b}
 	for c.next() {
@@ -207,14 +286,14 @@ func decodeMapEntry(b []byte, to *map[string]int64, field string) *DecodeError {
 				return within(field, err)
 			}
 		case 2<<3 | varint:
-			value = c.int64()
+			value = T(c.int64())
 		}
 	}
 	if c.bad {
 		return &DecodeError{Field: field, Reason: Malformed}
 	}
 	if *to == nil {
-		*to = make(map[string]int64)
+		*to = make(map[string]T)
 	}
 	(*to)[key] = value
 	return nil
@@ -230,14 +309,14 @@ func appendUnitCosts(b []byte, u *cltv.UnitCosts) []byte {
 // appendMap writes the entries in the order of their keys, so that equal maps
 // give equal bytes. Key and value are written even where they are zero, as the
 // generated code does.
-func appendMap(b []byte, field int, m map[string]int64) []byte {
+func appendMap[T int32 | int64](b []byte, field int, m map[string]T) []byte {
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		var at int
 		b, at = openMessage(b, field)
 		b = appendKey(b, 1, delimited)
 		b = protowire.AppendString(b, key)
 		b = appendKey(b, 2, varint)
-		b = protowire.AppendVarint(b, uint64(m[key]))
+		b = protowire.AppendVarint(b, uint64(int64(m[key])))
 		b = closeMessage(b, at)
 	}
 	return b

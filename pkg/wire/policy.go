@@ -47,6 +47,16 @@ func decodePolicy(b []byte, p *cltv.Policy) *DecodeError {
 			p.KeepRefunds = c.int32()
 		case 17<<3 | varint:
 			p.KeepMarks = c.int32()
+		case 18<<3 | delimited:
+			err = decodeMapEntry(c.data, &p.MarginByProduct, "margin_by_product")
+		case 19<<3 | varint:
+			p.FinancialYearMonth = c.int32()
+		case 20<<3 | varint:
+			p.GraceDays = c.int32()
+		case 21<<3 | delimited:
+			var v cltv.Valuation
+			err = within("valuations", decodeValuation(c.data, &v))
+			p.Valuations = append(p.Valuations, v)
 		}
 		if err != nil {
 			return err
@@ -102,18 +112,63 @@ func appendPolicy(b []byte, p *cltv.Policy) []byte {
 	b = appendInt(b, 8, p.MinuteCostMinor)
 	b = appendInt(b, 9, p.TicketCostMinor)
 	b = appendInt(b, 10, int64(p.ChurnHorizonDays))
-	if len(p.BandPPM) > 0 {
-		var at int
-		b, at = openMessage(b, 11)
-		for _, v := range p.BandPPM {
-			b = protowire.AppendVarint(b, uint64(int64(v)))
-		}
-		b = closeMessage(b, at)
-	}
+	b = appendPacked(b, 11, p.BandPPM)
 	b = appendInt(b, 12, int64(p.RescoreDays))
 	b = appendInt(b, 13, int64(p.ClockMode))
 	b = appendInt(b, 14, int64(p.KeepTransactions))
 	b = appendInt(b, 15, int64(p.KeepCalls))
 	b = appendInt(b, 16, int64(p.KeepRefunds))
-	return appendInt(b, 17, int64(p.KeepMarks))
+	b = appendInt(b, 17, int64(p.KeepMarks))
+	b = appendMap(b, 18, p.MarginByProduct)
+	b = appendInt(b, 19, int64(p.FinancialYearMonth))
+	b = appendInt(b, 20, int64(p.GraceDays))
+	for i := range p.Valuations {
+		v := &p.Valuations[i]
+		var at int
+		b, at = openMessage(b, 21)
+		b = appendText(b, 1, v.Segment)
+		b = appendInt(b, 2, int64(v.Method))
+		b = appendInt(b, 3, int64(v.YearlyChurnPPM))
+		b = appendPacked(b, 4, v.RetentionPPM)
+		b = appendText(b, 5, v.Formula)
+		b = closeMessage(b, at)
+	}
+	return b
+}
+
+func decodeValuation(b []byte, v *cltv.Valuation) *DecodeError {
+	c := cursor{rest: b}
+	for c.next() {
+		var err *DecodeError
+		switch c.key {
+		case 1<<3 | delimited:
+			err = c.ownText(&v.Segment, "segment")
+		case 2<<3 | varint:
+			v.Method = cltv.ValueMethod(c.int32())
+		case 3<<3 | varint:
+			v.YearlyChurnPPM = c.int32()
+		case 4<<3 | varint:
+			v.RetentionPPM = append(v.RetentionPPM, c.int32())
+		case 4<<3 | delimited:
+			err = decodePacked(c.data, &v.RetentionPPM, "retention_ppm")
+		case 5<<3 | delimited:
+			err = c.ownText(&v.Formula, "formula")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.end()
+}
+
+// appendPacked writes packed varints.
+func appendPacked(b []byte, field int, values []int32) []byte {
+	if len(values) == 0 {
+		return b
+	}
+	b, at := openMessage(b, field)
+	for _, v := range values {
+		b = protowire.AppendVarint(b, uint64(int64(v)))
+	}
+	return closeMessage(b, at)
 }

@@ -48,23 +48,28 @@ func (l *Log) CheckUpdate(u *perennialv1.CltvUpdate) error {
 		{"currency", u.Currency, v.currency},
 		{"gross", h.GetGrossMinor(), v.gross}, {"refunded", h.GetRefundedMinor(), v.refunded}, {"net", h.GetNetMinor(), v.gross - v.refunded},
 		{"margin", h.GetMarginMinor(), v.margin}, {"service cost", h.GetServiceCostMinor(), v.service},
-		{"transactions", int64(h.GetTransactions()), v.days},
+		{"transactions", int64(h.GetTransactions()), v.days}, {"financial year", h.GetFinancialYearMinor(), v.year},
 		{"cac", u.CacMinor, v.cac}, {"cltv", u.CltvMinor, cltv}, {"net cltv", u.NetCltvMinor, cltv - v.cac}, {"ltv to cac", u.LtvToCacPpm, ratio},
 		{"change", u.ChangeMinor, u.CltvMinor - u.PreviousCltvMinor},
 		{"tier", u.Tier, tierName}, {"acquisition", touchOf(u.Acquisition), v.touch},
 		{"consent", [3]bool{u.GetConsent().GetDoNotCall(), u.GetConsent().GetDoNotEmail(), u.GetConsent().GetDoNotText()}, v.withheld},
-		{"parameters", numbers{u.GetParameters().GetModel(), u.GetParameters().GetThresholds(), u.GetParameters().GetUnitCosts(), u.GetParameters().GetPolicy()}, v.numbers},
+		{"parameters", numbers{u.GetParameters().GetModel(), u.GetParameters().GetThresholds(), u.GetParameters().GetUnitCosts(), u.GetParameters().GetPolicy(), u.GetParameters().GetContractModel()}, v.numbers},
 		{"backfill", u.Backfill, v.cause.Backfill},
 		{"cause", u.GetCause().GetSourceEventId(), v.cause.SourceEventId},
 	}
 	if v.days > 0 {
 		checks = append(checks,
 			check{"first transaction", h.GetFirstTransactionAt().AsTime().UnixMilli(), v.firstAt},
-			check{"last transaction", h.GetLastTransactionAt().AsTime().UnixMilli(), v.lastAt},
-			check{"repeat transactions", int64(p.GetRepeatTransactions()), v.days - 1},
-			check{"age of the last", int64(p.GetLastTransactionAgeDays()), v.lastDay - v.firstDay},
-			check{"age", int64(p.GetAgeDays()), v.asOfDay - v.firstDay})
+			check{"last transaction", h.GetLastTransactionAt().AsTime().UnixMilli(), v.lastAt})
 	}
+	var x, tx, age int64
+	if b := v.bought; b.days > 0 {
+		x, tx, age = b.days-1, b.lastDay-b.firstDay, v.asOfDay-b.firstDay
+	}
+	checks = append(checks,
+		check{"repeat transactions", int64(p.GetRepeatTransactions()), x},
+		check{"age of the last", int64(p.GetLastTransactionAgeDays()), tx},
+		check{"age", int64(p.GetAgeDays()), age})
 	previous := int64(0)
 	if u.Version > 1 {
 		previous = c.Versions[u.Version-2].cltvApprox
@@ -75,7 +80,10 @@ func (l *Log) CheckUpdate(u *perennialv1.CltvUpdate) error {
 	if err := firstWrong(checks); err != nil {
 		return fmt.Errorf("version %d of %s/%s: %w", u.Version, u.Tenant, u.Customer, err)
 	}
-	if err := v.checkPrediction(p, u.GetChurn()); err != nil {
+	if err := v.checkPrediction(p); err != nil {
+		return fmt.Errorf("version %d of %s/%s: %w", u.Version, u.Tenant, u.Customer, err)
+	}
+	if err := v.someView(func(w *view) error { return v.checkView(w, p, u.GetChurn()) }); err != nil {
 		return fmt.Errorf("version %d of %s/%s: %w", u.Version, u.Tenant, u.Customer, err)
 	}
 	return nil
@@ -95,33 +103,6 @@ func firstWrong(checks []check) error {
 	return nil
 }
 
-func (v *Version) checkPrediction(p *perennialv1.Prediction, churn *perennialv1.Churn) error {
-	if !v.predicted {
-		return firstWrong([]check{
-			{"residual", p.GetResidualMinor(), int64(0)}, {"band", churn.GetBand(), perennialv1.Band_BAND_UNSPECIFIED},
-			{"basis", p.GetBasis(), perennialv1.Basis_BASIS_INSUFFICIENT_DATA},
-		})
-	}
-	if !near(p.GetResidualMinor(), v.residual) || p.ResidualLowMinor > p.ResidualHighMinor {
-		return fmt.Errorf("residual is %d (%d to %d), the formulas give %d", p.GetResidualMinor(), p.ResidualLowMinor, p.ResidualHighMinor, v.residual)
-	}
-	if !near(int64(churn.GetProbabilityPpm()), v.churnPPM) {
-		return fmt.Errorf("churn probability is %d, the formulas give %d", churn.GetProbabilityPpm(), v.churnPPM)
-	}
-	basis := perennialv1.Basis_BASIS_POPULATION
-	switch m := v.params.model(v.segment); {
-	case v.days > 1:
-		basis = perennialv1.Basis_BASIS_INDIVIDUAL
-	case m.Scope != "":
-		basis = perennialv1.Basis_BASIS_SEGMENT
-	}
-	return firstWrong([]check{
-		{"basis", p.Basis, basis},
-		{"band", churn.Band, band(churn.ProbabilityPpm, v.params.bands())},
-		{"value at risk", churn.ValueAtRiskMinor, share(p.ResidualMinor, int64(churn.ProbabilityPpm), 1_000_000)},
-	})
-}
-
 // BandChanges lists the versions of a customer whose band isn't that of the
 // version before: each must have a churn record. sure is false where the
 // probability is so near a line that the rounding decides.
@@ -129,19 +110,29 @@ func (c *Customer) BandChanges() (versions []int, sure []bool) {
 	last, lastSure := perennialv1.Band_BAND_UNSPECIFIED, true
 	for i := range c.Versions {
 		v := &c.Versions[i]
-		now, nowSure := perennialv1.Band_BAND_UNSPECIFIED, true
-		if v.predicted {
-			now = band(int32(v.churnPPM), v.params.bands())
-			for _, l := range v.params.bands() {
-				nowSure = nowSure && !near(v.churnPPM, int64(l))
-			}
-		}
+		now, nowSure := v.band()
 		if now != last || !nowSure || !lastSure {
 			versions, sure = append(versions, i+1), append(sure, nowSure && lastSure)
 		}
 		last, lastSure = now, nowSure
 	}
 	return versions, sure
+}
+
+// band is the band of a version; sure is false where the rounding decides.
+func (v *Version) band() (b perennialv1.Band, sure bool) {
+	sure = true
+	for i, w := range v.views {
+		is := band(int32(w.ppm), v.params.bands())
+		if i > 0 && is != b {
+			sure = false
+		}
+		b = is
+		for _, l := range v.params.bands() {
+			sure = sure && !near(w.ppm, int64(l))
+		}
+	}
+	return b, sure
 }
 
 // SumKey names one vector of sums.

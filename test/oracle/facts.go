@@ -3,6 +3,8 @@ package oracle
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 )
 
@@ -30,11 +32,13 @@ type fact struct {
 	// rank are what decides between contents of equal revision, in this order.
 	rank []int64
 
-	name   string // what others call it
-	parent string // what it belongs to
-	amount int64
-	cost   int64 // −1: unknown
-	touch  touch
+	name     string // what others call it
+	parent   string // what it belongs to
+	contract string // the subscription that it names, by its source
+	until    int64  // ms, end of a paid period or of a contract; 0: not said
+	amount   int64
+	cost     int64 // −1: unknown
+	touch    touch
 }
 
 type touch struct{ campaign, agent, offer, list string }
@@ -69,6 +73,21 @@ func costOf(m *perennialv1.Money) int64 {
 	return m.Minor
 }
 
+func milli(at *timestamppb.Timestamp) int64 {
+	if at == nil {
+		return 0
+	}
+	return at.AsTime().UnixMilli()
+}
+
+// subscription is a subscription as its source knows it; empty where none is named.
+func subscription(ev *perennialv1.Event, id string) string {
+	if id == "" {
+		return ""
+	}
+	return ev.Source + "|" + id
+}
+
 func first(names ...string) string {
 	for _, n := range names {
 		if n != "" {
@@ -96,10 +115,12 @@ func newFact(ev *perennialv1.Event) *fact {
 	case *perennialv1.Event_SubscriptionStarted:
 		f.kind, f.name = "start", v.SubscriptionStarted.InvoiceId
 		f.amount, f.touch = v.SubscriptionStarted.Price.GetMinor(), touchOf(v.SubscriptionStarted.Touch)
+		f.contract, f.until = subscription(ev, v.SubscriptionStarted.SubscriptionId), milli(v.SubscriptionStarted.PeriodEnd)
 		f.rank = []int64{f.at, f.amount}
 	case *perennialv1.Event_SubscriptionRenewed:
 		f.kind, f.name = "renewal", first(v.SubscriptionRenewed.InvoiceId, ev.SourceEventId)
 		f.amount = money(v.SubscriptionRenewed.Amount, v.SubscriptionRenewed.Converted).GetMinor()
+		f.contract, f.until = subscription(ev, v.SubscriptionRenewed.SubscriptionId), milli(v.SubscriptionRenewed.PeriodEnd)
 		f.rank = []int64{f.at, f.amount}
 	case *perennialv1.Event_Refund:
 		f.kind, f.name, f.parent = "refund", first(v.Refund.RefundId, ev.SourceEventId), v.Refund.OrderId
@@ -120,11 +141,12 @@ func (f *fact) mark(ev *perennialv1.Event) {
 	f.rank = []int64{f.at}
 	switch v := ev.Fact.(type) {
 	case *perennialv1.Event_PaymentFailed:
-		f.kind = "payment failed"
+		f.kind, f.contract = "payment failed", subscription(ev, v.PaymentFailed.SubscriptionId)
 	case *perennialv1.Event_SubscriptionChanged:
-		f.kind = "changed"
+		f.kind, f.contract = "changed", subscription(ev, v.SubscriptionChanged.SubscriptionId)
 	case *perennialv1.Event_SubscriptionCancelled:
-		f.kind = "cancelled"
+		f.kind, f.contract = "cancelled", subscription(ev, v.SubscriptionCancelled.SubscriptionId)
+		f.until = milli(v.SubscriptionCancelled.EffectiveAt)
 	case *perennialv1.Event_TicketOpened:
 		f.kind, f.name = "opened", v.TicketOpened.TicketId
 	case *perennialv1.Event_TicketResolved:
@@ -171,6 +193,8 @@ func (t *tenant) understands(ev *perennialv1.Event) bool {
 		amounts = append(amounts, v.SubscriptionStarted.Price)
 	case *perennialv1.Event_SubscriptionRenewed:
 		amounts = append(amounts, money(v.SubscriptionRenewed.Amount, v.SubscriptionRenewed.Converted))
+	case *perennialv1.Event_SubscriptionChanged:
+		amounts = append(amounts, v.SubscriptionChanged.Price)
 	case *perennialv1.Event_MarketingSpend:
 		amounts = append(amounts, money(v.MarketingSpend.Amount, v.MarketingSpend.Converted))
 	}
@@ -194,7 +218,7 @@ func (c *Customer) take(t *tenant, ev *perennialv1.Event) Verdict {
 		asOf = max(asOf, v.Reassess.GetClock().GetSeconds())
 		if n := len(c.Versions); n > 0 {
 			last := &c.Versions[n-1]
-			news = asOf != c.asOf || last.numbers != t.numbers(c.segment())
+			news = asOf != c.asOf || last.numbers != c.numbers(t)
 		}
 	case *perennialv1.Event_Profile:
 		news = c.takeProfile(ev, v.Profile)

@@ -38,7 +38,8 @@ type Log struct {
 // tenant is what is in force.
 type tenant struct {
 	clock      int64
-	models     map[string]*perennialv1.ModelPublished
+	models     map[string]*perennialv1.ModelPublished // of purchases
+	contracts  map[string]*perennialv1.ModelPublished // of contracts
 	thresholds *perennialv1.ThresholdsSet
 	unitCosts  *perennialv1.UnitCostsSet
 	policy     *perennialv1.PolicySet
@@ -63,7 +64,7 @@ func (l *Log) Take(timestampMillis int64, key, value []byte) Verdict {
 	}
 	t := l.tenants[ev.Tenant]
 	if t == nil {
-		t = &tenant{models: map[string]*perennialv1.ModelPublished{}}
+		t = &tenant{models: map[string]*perennialv1.ModelPublished{}, contracts: map[string]*perennialv1.ModelPublished{}}
 		l.tenants[ev.Tenant] = t
 	}
 	switch f := ev.Fact.(type) {
@@ -116,9 +117,16 @@ func (t *tenant) take(ev *perennialv1.Event) Verdict {
 	switch f := ev.Fact.(type) {
 	case *perennialv1.Event_ModelPublished:
 		next := f.ModelPublished
-		old := t.models[next.Scope]
+		if !acceptsModel(next) {
+			return Dead
+		}
+		models := t.models
+		if ofContracts(next) {
+			models = t.contracts
+		}
+		old := models[next.Scope]
 		if news = old == nil || later(old.Number, next.Number, compareModels(old, next)); news {
-			t.models[next.Scope] = next
+			models[next.Scope] = next
 		}
 	case *perennialv1.Event_ThresholdsSet:
 		next, old := f.ThresholdsSet, t.thresholds
@@ -132,7 +140,13 @@ func (t *tenant) take(ev *perennialv1.Event) Verdict {
 		}
 	case *perennialv1.Event_PolicySet:
 		next, old := f.PolicySet, t.policy
+		if !acceptsPolicy(next) {
+			return Dead
+		}
 		if news = old == nil || later(old.Number, next.Number, comparePolicies(old, next)); news {
+			if !readsFormulas(next) {
+				return Dead
+			}
 			t.policy = next
 		}
 	}
@@ -142,17 +156,18 @@ func (t *tenant) take(ev *perennialv1.Event) Verdict {
 	return NothingNew
 }
 
-// compareModels orders models by the first parameter of their purchase process,
-// which the generator varies.
+// compareModels orders models by the first parameter of their process, which the
+// generator varies.
 func compareModels(a, b *perennialv1.ModelPublished) int {
 	rates := func(m *perennialv1.ModelPublished) []float64 {
-		return []float64{m.GetBgNbd().GetR(), m.GetMbgNbd().GetR(), m.GetParetoNbd().GetR()}
+		return []float64{m.GetBgNbd().GetR(), m.GetMbgNbd().GetR(), m.GetParetoNbd().GetR(), m.GetSBg().GetAlpha(), m.GetBdW().GetAlpha()}
 	}
 	return slices.Compare(rates(a), rates(b))
 }
 
 func comparePolicies(a, b *perennialv1.PolicySet) int {
 	for _, c := range []int{
+		compare(a.HorizonDays, b.HorizonDays), compare(a.DiscountPpm, b.DiscountPpm),
 		compare(a.MarginPpm, b.MarginPpm), compare(a.MinuteCostMinor, b.MinuteCostMinor), compare(a.TicketCostMinor, b.TicketCostMinor),
 		slices.Compare(a.BandPpm, b.BandPpm), compare(a.RescoreDays, b.RescoreDays), compare(a.ClockMode, b.ClockMode),
 		compare(len(a.ZoneOffsets), len(b.ZoneOffsets)),

@@ -10,28 +10,76 @@ import (
 // Hardie 2013), evaluated plainly: series and Simpson's rule, no tables. Time is
 // in weeks.
 
-// predict sets the version's residual value and churn probability.
-func (v *Version) predict() {
-	m := v.params.model(v.segment)
-	if m == nil || v.days == 0 {
-		v.cltvApprox = v.margin - v.service
-		return
-	}
-	v.predicted = true
-	model := processOf(m)
-	x := float64(v.days - 1)
-	tx, age := float64(v.lastDay-v.firstDay)/7, float64(v.asOfDay-v.firstDay)/7
-	horizon := float64(or(v.params.policy.GetHorizonDays(), 273)) / 7
-	delta := math.Log1p(float64(or(v.params.policy.GetDiscountPpm(), 100_000))/1e6) / 52.18
-	spend := v.spend(x)
-	margin := float64(or(v.params.policy.GetMarginPpm(), 1_000_000)) / 1e6
-	v.residual = int64(math.Round(discounted(model, x, tx, age, horizon, delta) * spend * margin))
-	v.churnPPM = int64(math.Round(1e6 * (1 - buys(model, x, tx, age, v.churnWeeks()))))
+// predict sets the residual value and the ways to see churn.
+func (v *Version) predict(facts []*fact) {
+	v.predictPurchases()
+	v.predictContracts(facts)
+	v.residual = v.boughtResidual + v.contractResidual
+	v.applyMethod()
 	v.cltvApprox = v.margin - v.service + v.residual
 }
 
-func (v *Version) churnWeeks() float64 {
-	return float64(or(v.params.policy.GetChurnHorizonDays(), 90)) / 7
+// predictPurchases asks the model of purchases.
+func (v *Version) predictPurchases() {
+	m := v.params.model(v.segment)
+	if m == nil || v.bought.days == 0 {
+		return
+	}
+	v.fromPurchases, v.method, v.modelID = true, purchaseMethod(m), m.ModelId
+	model := processOf(m)
+	x, tx, age := v.inputs(v.asOfDay)
+	spend := v.spend(x)
+	margin := float64(v.futureMargin()) / 1e6
+	v.boughtResidual = int64(math.Round(discounted(model, x, tx, age, float64(v.params.horizonDays())/7, v.params.delta()) * spend * margin))
+	v.boughtPPM = ppm(v.boughtChurn(v.asOfDay))
+	v.alivePPM = ppm(model.alive(x, tx, age))
+}
+
+// inputs are those of the model of purchases on a day, in weeks.
+func (v *Version) inputs(day int64) (x, tx, age float64) {
+	return float64(v.bought.days - 1), float64(v.bought.lastDay-v.bought.firstDay) / 7, float64(day-v.bought.firstDay) / 7
+}
+
+// boughtChurn is the probability of no purchase within the churn horizon.
+func (v *Version) boughtChurn(day int64) float64 {
+	x, tx, age := v.inputs(day)
+	return 1 - buys(processOf(v.params.model(v.segment)), x, tx, age, float64(v.params.churnDays())/7)
+}
+
+// futureMargin is that of the purchases to come, in millionths: the policy's, or
+// that of what was bought so far.
+func (v *Version) futureMargin() int64 {
+	if len(v.params.policy.GetMarginByProduct()) == 0 || v.bought.minor == 0 {
+		return v.params.marginOf("")
+	}
+	return share(v.bought.margin, 1, v.bought.minor)
+}
+
+// predictContracts asks the model of contracts.
+func (v *Version) predictContracts(facts []*fact) {
+	for _, f := range facts {
+		if v.params.localDay(f.at) <= v.asOfDay {
+			v.facts = append(v.facts, f)
+		}
+	}
+	v.contracts = v.params.contractsOn(v.facts, v.asOfDay)
+	m := v.params.contractModel(v.segment)
+	if m != nil {
+		for _, c := range v.contracts {
+			o := v.params.outlookOf(m, c, v.facts, v.asOfDay)
+			v.outlooks = append(v.outlooks, o)
+			v.contractResidual += int64(math.Round(o.residual))
+		}
+	}
+	switch {
+	case len(v.outlooks) > 0:
+		v.views = v.viewsOf(v.outlooks, v.asOfDay)
+		if !v.fromPurchases {
+			v.method, v.modelID = v.contractMethod(), m.ModelId
+		}
+	case v.fromPurchases:
+		v.views = []view{{ppm: v.boughtPPM}}
+	}
 }
 
 // spend is the expected spend per purchase in minor units.
@@ -40,7 +88,7 @@ func (v *Version) spend(x float64) float64 {
 	if x == 0 {
 		return 100 * g.P * g.Gamma / (g.Q - 1)
 	}
-	mean := float64(v.repeat) / x / 100
+	mean := float64(v.bought.minor-v.bought.firstMinor) / x / 100
 	return 100 * g.P * (g.Gamma + x*mean) / (g.P*x + g.Q - 1)
 }
 
@@ -121,7 +169,10 @@ func (m pareto) rate(x, age, u float64) float64 {
 
 // simpson integrates f by Simpson's rule.
 func simpson(from, to float64, f func(float64) float64) float64 {
-	const steps = 64
+	steps := 64
+	if to-from > 40 {
+		steps = 256
+	}
 	sum := 0.0
 	for i := range steps + 1 {
 		weight := 2.0
@@ -131,9 +182,9 @@ func simpson(from, to float64, f func(float64) float64) float64 {
 		case i%2 == 1:
 			weight = 4
 		}
-		sum += weight * f(from+(to-from)*float64(i)/steps)
+		sum += weight * f(from+(to-from)*float64(i)/float64(steps))
 	}
-	return sum * (to - from) / steps / 3
+	return sum * (to - from) / float64(steps) / 3
 }
 
 // hypergeometric is Gauss's series for 0 ≤ z < 1, after Euler's transform, which

@@ -9,7 +9,7 @@ import (
 )
 
 // numbers names the parameters of a version.
-type numbers struct{ model, thresholds, unitCosts, policy int64 }
+type numbers struct{ model, thresholds, unitCosts, policy, contracts int64 }
 
 func (t *tenant) model(segment string) *perennialv1.ModelPublished {
 	if m := t.models[segment]; m != nil {
@@ -18,8 +18,25 @@ func (t *tenant) model(segment string) *perennialv1.ModelPublished {
 	return t.models[""]
 }
 
-func (t *tenant) numbers(segment string) numbers {
-	return numbers{t.model(segment).GetNumber(), t.thresholds.GetNumber(), t.unitCosts.GetNumber(), t.policy.GetNumber()}
+func (t *tenant) contractModel(segment string) *perennialv1.ModelPublished {
+	if m := t.contracts[segment]; m != nil {
+		return m
+	}
+	return t.contracts[""]
+}
+
+// numbers are those that apply to the customer; that of the model of contracts
+// does from the first contract on, also one that is dated ahead.
+func (c *Customer) numbers(t *tenant) numbers {
+	n := numbers{
+		model: t.model(c.segment()).GetNumber(), thresholds: t.thresholds.GetNumber(), unitCosts: t.unitCosts.GetNumber(), policy: t.policy.GetNumber(),
+	}
+	for _, f := range c.facts {
+		if f.contract != "" && (f.kind == "start" || f.kind == "renewal") {
+			n.contracts = t.contractModel(c.segment()).GetNumber()
+		}
+	}
+	return n
 }
 
 // Version is a customer after one record, worked out from all facts so far. The
@@ -45,14 +62,50 @@ type Version struct {
 	lastAt     int64
 	firstDay   int64
 	lastDay    int64
-	repeat     int64 // money of the days after the first
-	standing   int64 // money that stands
+	year       int64 // money that stands of the financial year
+	bought     bought
 	touch      touch
 	calls      []callFigures
-	residual   int64 // by the formulas
-	churnPPM   int64
-	predicted  bool
 	cltvApprox int64
+
+	// By the formulas: the model's and the policy's figures, in minor units and
+	// millionths.
+	fromPurchases             bool
+	boughtResidual, boughtPPM int64
+	alivePPM                  int64
+	facts                     []*fact // up to the as-of day
+	contracts                 []*contract
+	outlooks                  []*outlook // one for each contract, if there is a model
+	contractResidual          int64
+	views                     []view // none: nothing is predicted
+	method                    perennialv1.Method
+	modelID                   string
+	residual                  int64
+	// contractual and byRule tell that the policy chose another method, ruleApplies
+	// that it can be used.
+	contractual, byRule, ruleApplies bool
+}
+
+// bought is the part of the sales that isn't of contracts.
+type bought struct {
+	days, firstDay, lastDay int64
+	minor, firstMinor       int64 // money that stands, and that of the first day
+	margin                  int64 // minor times the margins of products, millionths
+}
+
+func (b *bought) add(day, minor, margin int64) {
+	if b.days == 0 {
+		b.firstDay = day
+	}
+	if b.days == 0 || day != b.lastDay {
+		b.days++
+	}
+	if day == b.firstDay {
+		b.firstMinor += minor
+	}
+	b.lastDay = day
+	b.minor += minor
+	b.margin += margin
 }
 
 // callFigures is what one call adds to the sums.
@@ -70,17 +123,34 @@ type line struct {
 	back   int64
 }
 
+// product is what was sold: of a renewal the plan at that time.
+func (l *line) product(facts []*fact) string {
+	switch {
+	case l.f.kind == "order":
+		return l.f.ev.GetOrder().Product
+	case l.f.kind == "start":
+		return l.f.ev.GetSubscriptionStarted().Plan
+	case l.f.contract != "":
+		return planAt(facts, l.f.contract, l.f.at)
+	}
+	return ""
+}
+
 func (l *line) stands() int64 { return l.f.amount - min(l.back, l.f.amount) }
 
 // version works out the customer as of now.
 func (c *Customer) version(t *tenant, ev *perennialv1.Event) Version {
 	v := Version{
-		cause: ev, asOf: c.asOf, asOfDay: t.localDay(c.asOf * 1000), currency: t.currency(), numbers: t.numbers(c.segment()), params: *t,
+		cause: ev, asOf: c.asOf, asOfDay: t.localDay(c.asOf * 1000), currency: t.currency(), numbers: c.numbers(t), params: *t,
 		segment: c.segment(), region: c.profile["region"].value,
 	}
 	v.params.models = map[string]*perennialv1.ModelPublished{}
 	for scope, m := range t.models {
 		v.params.models[scope] = m
+	}
+	v.params.contracts = map[string]*perennialv1.ModelPublished{}
+	for scope, m := range t.contracts {
+		v.params.contracts[scope] = m
 	}
 	for i := range v.withheld {
 		v.withheld[i] = c.denied[i] > 0 && c.denied[i] >= c.granted[i]
@@ -89,11 +159,11 @@ func (c *Customer) version(t *tenant, ev *perennialv1.Event) Version {
 	for _, f := range c.facts {
 		facts = append(facts, f)
 	}
-	slices.SortFunc(facts, func(a, b *fact) int { return compare(a.at, b.at) })
+	slices.SortFunc(facts, inTime)
 	v.money(t, facts)
 	v.service = 0
 	v.costs(t, facts)
-	v.predict()
+	v.predict(facts)
 	return v
 }
 
@@ -130,7 +200,7 @@ func (v *Version) money(t *tenant, facts []*fact) {
 		}
 	}
 	var known, knownCost, taken int64
-	var firstDayMoney int64
+	year := t.financialYear(v.asOfDay)
 	for _, l := range lines {
 		day := t.localDay(l.f.at)
 		if !l.counts || day > v.asOfDay {
@@ -147,17 +217,25 @@ func (v *Version) money(t *tenant, facts []*fact) {
 		if v.days == 0 || day != v.lastDay {
 			v.days++
 		}
-		if day == v.firstDay {
-			firstDayMoney += l.stands()
-		}
 		v.lastAt, v.lastDay = l.f.at, day
-		v.standing += l.stands()
-		if l.f.cost >= 0 {
-			known += l.stands()
+		stands := l.stands()
+		if day >= year {
+			v.year += stands
+		}
+		product := l.product(facts)
+		_, ownMargin := t.policy.GetMarginByProduct()[product]
+		switch {
+		case l.f.cost >= 0:
+			known += stands
 			knownCost += l.f.cost
+		case ownMargin && product != "":
+			known += stands
+			knownCost += stands - share(stands, t.marginOf(product), 1_000_000)
+		}
+		if l.f.contract == "" {
+			v.bought.add(day, stands, stands*t.marginOf(product))
 		}
 	}
-	v.repeat = v.standing - firstDayMoney
 	v.refunded = min(unmatched+taken, v.gross)
 	v.margin = known - knownCost + share(v.gross-v.refunded-known, or(t.policy.GetMarginPpm(), 1_000_000), 1_000_000)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/perennial-cltv/perennial/pkg/cltv"
+	"github.com/perennial-cltv/perennial/pkg/formula"
 	"github.com/perennial-cltv/perennial/pkg/stream"
 	"github.com/perennial-cltv/perennial/pkg/task"
 	"github.com/perennial-cltv/perennial/pkg/wire"
@@ -56,7 +57,7 @@ type passCustomer struct {
 // foldOnce reads customer.events.v1 up to the given offsets and folds it.
 func foldOnce(t testing.TB, client *stream.Client, upTo []int64) *onePass {
 	t.Helper()
-	o := &onePass{customers: map[string]*passCustomer{}, dead: map[place]string{}, taken: map[identity]bool{}}
+	o := &onePass{tables: cltv.Tables{Formulas: formula.Compile}, customers: map[string]*passCustomer{}, dead: map[place]string{}, taken: map[identity]bool{}}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for p := range upTo {
@@ -156,6 +157,6 @@ func (o *onePass) fold(at place, key string, ev *cltv.Event, tenant *passTenant)
 	}
 	c.updates = append(c.updates, wire.AppendUpdate(nil, ev, &step))
 	if step.BandChanged {
-		c.churn[c.state.Version()] = wire.AppendChurn(nil, ev, &step, cltv.Reasons(&c.state, tenant.params, &step.Score))
+		c.churn[c.state.Version()] = wire.AppendChurn(nil, ev, &step, cltv.Reasons(&c.state, tenant.params, &step.Score), cltv.InvoluntaryReasons(&c.state, tenant.params, &step.Score))
 	}
 }

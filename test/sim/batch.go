@@ -54,6 +54,9 @@ func (w *world) compareBatch(p int32) {
 			w.fail("partition %d: the batch program has %d versions of %s, the last update is %v", p, len(c.Versions), key, u.GetVersion())
 		}
 	}
+	if err := log.CheckLooked(); err != nil {
+		w.fail("partition %d: %v", p, err)
+	}
 	w.compareBands(p, log)
 	w.compareBatchSums(p, log.Sums(func(key string) *perennialv1.CltvUpdate { return last[key] }))
 }
@@ -65,6 +68,9 @@ func (w *world) compareBands(p int32, log *oracle.Log) {
 		c := new(perennialv1.ChurnRisk)
 		if err := proto.Unmarshal(r.Value, c); err != nil {
 			w.fail("churn/%d at %d: %v", p, r.Offset, err)
+		}
+		if err := log.CheckChurn(c); err != nil {
+			w.fail("churn/%d at %d, by the batch program: %v", p, r.Offset, err)
 		}
 		if told[string(r.Key)] == nil {
 			told[string(r.Key)] = map[int]bool{}

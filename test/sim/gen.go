@@ -11,6 +11,7 @@ import (
 
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 
+	"github.com/perennial-cltv/perennial/pkg/cltv"
 	"github.com/perennial-cltv/perennial/pkg/task"
 )
 
@@ -20,8 +21,9 @@ var startOfTime = time.Date(2024, 3, 1, 9, 0, 0, 0, time.UTC).UnixMilli()
 const day = 24 * 3600 * 1000
 
 // source makes what the sources publish: customers who buy, refund, call,
-// complain; parameters; clocks; and what goes wrong outside: duplicates,
-// revisions, disorder, refunds before orders, poison.
+// complain, and hold contracts (lives.go); parameters (parameters.go); clocks; and
+// what goes wrong outside: duplicates, revisions, disorder, refunds before orders,
+// poison.
 type source struct {
 	rng        *rand.Rand
 	partitions int
@@ -30,18 +32,30 @@ type source struct {
 	numbers    int64
 	// orders that refunds, payments and calls may name.
 	orders map[string][]string
-	out    []published
+	// contracts that marks and renewals may name.
+	contracts map[string][]string
+	// kept counts what a state keeps one by one.
+	kept map[string]int
+	// ahead is how far the clocks have come, milliseconds after startOfTime.
+	ahead int64
+	out   []published
 }
 
 // generate makes about n records and their disorder.
 func generate(rng *rand.Rand, n, partitions int) []published {
-	g := &source{rng: rng, partitions: partitions, tenants: []string{"acme"}, orders: map[string][]string{}}
+	g := &source{
+		rng: rng, partitions: partitions, tenants: []string{"acme"}, orders: map[string][]string{},
+		contracts: map[string][]string{}, kept: map[string]int{},
+	}
 	if rng.IntN(3) == 0 {
 		g.tenants = append(g.tenants, "zoo-2")
 	}
 	for _, t := range g.tenants {
 		if rng.IntN(8) > 0 {
 			g.model(t)
+		}
+		if rng.IntN(4) > 0 {
+			g.contractModel(t)
 		}
 		if rng.IntN(2) == 0 {
 			g.policy(t)
@@ -96,7 +110,30 @@ func (g *source) put(ev *perennialv1.Event) {
 	if ev.Customer == "" {
 		key = ev.Tenant + "/~spend/" + ev.Source + "/" + ev.SourceEventId
 	}
+	if list, most := listOf(ev); most > 0 {
+		if g.kept[key+list] == most {
+			return // the batch program knows no bounds
+		}
+		g.kept[key+list]++
+	}
 	g.putAt(g.partitionOf(key), key, ev)
+}
+
+// listOf tells in which of a state's lists a fact is kept, and how many are by
+// default.
+func listOf(ev *perennialv1.Event) (list string, most int) {
+	switch ev.Fact.(type) {
+	case *perennialv1.Event_Order, *perennialv1.Event_Payment, *perennialv1.Event_SubscriptionStarted, *perennialv1.Event_SubscriptionRenewed:
+		return "sales", cltv.DefaultKeepTransactions
+	case *perennialv1.Event_CallOutcome:
+		return "calls", cltv.DefaultKeepCalls
+	case *perennialv1.Event_Refund:
+		return "refunds", cltv.DefaultKeepRefunds
+	case *perennialv1.Event_PaymentFailed, *perennialv1.Event_SubscriptionChanged, *perennialv1.Event_SubscriptionCancelled, *perennialv1.Event_TicketOpened,
+		*perennialv1.Event_TicketResolved, *perennialv1.Event_SurveyAnswer, *perennialv1.Event_ChannelResponse, *perennialv1.Event_Referral:
+		return "marks", cltv.DefaultKeepMarks
+	}
+	return "", 0
 }
 
 func (g *source) putAt(p int32, key string, ev *perennialv1.Event) {
@@ -138,56 +175,71 @@ func (g *source) order(who string) string {
 	return known[g.rng.IntN(len(known))]
 }
 
-// fact publishes one record of some kind.
+// fact publishes one record of some kind, or those of a part of a contract's life.
 func (g *source) fact() {
 	tenant := g.tenant()
-	customer := fmt.Sprint("c", g.rng.IntN(5))
+	customer := fmt.Sprint("c", g.rng.IntN(1+g.rng.IntN(5))) // of some there is much
 	who := tenant + "/" + customer
 	ev := g.event(tenant, customer)
 	switch k := g.rng.IntN(100); {
-	case k < 30:
+	case k < 20:
 		g.sale(ev, who)
-	case k < 42:
-		refund := &perennialv1.Refund{RefundId: g.id("r"), Amount: g.money(), Status: perennialv1.RefundStatus(g.rng.IntN(6)), Kind: perennialv1.RefundKind(g.rng.IntN(3))}
-		if g.rng.IntN(5) > 0 {
-			refund.OrderId = g.order(who)
-		}
-		ev.Fact = &perennialv1.Event_Refund{Refund: refund}
-		g.put(ev)
-	case k < 62:
+	case k < 27:
+		g.refund(ev, who)
+	case k < 40:
 		g.call(ev, who)
-	case k < 74:
+	case k < 52:
 		g.mark(ev, who)
-	case k < 78:
+	case k < 62:
+		g.life(tenant, customer)
+	case k < 66:
 		ev.Fact = &perennialv1.Event_Profile{Profile: &perennialv1.Profile{Segment: []string{"", "smb", "pro"}[g.rng.IntN(3)], Region: []string{"", "north"}[g.rng.IntN(2)]}}
 		g.put(ev)
-	case k < 82:
+	case k < 69:
 		ev.Fact = &perennialv1.Event_Consent{Consent: &perennialv1.Consent{Channel: perennialv1.ConsentChannel(g.rng.IntN(4)), Granted: g.rng.IntN(2) == 0, Evidence: []string{"", "form-1"}[g.rng.IntN(2)]}}
 		g.put(ev)
-	case k < 85:
+	case k < 74:
 		g.subscription(ev, who)
-	case k < 87:
+	case k < 76:
 		ev.Customer = ""
 		ev.Fact = &perennialv1.Event_MarketingSpend{MarketingSpend: &perennialv1.MarketingSpend{Touch: &perennialv1.Touch{Campaign: "camp1"}, Amount: g.money()}}
 		g.put(ev)
-	case k < 89:
+	case k < 78:
 		ev.SourceEventId = ""
-		ev.Fact = &perennialv1.Event_Reassess{Reassess: &perennialv1.Reassess{Clock: timestamppb.New(time.UnixMilli(startOfTime + int64(g.rng.IntN(day))))}}
+		ev.Fact = &perennialv1.Event_Reassess{Reassess: &perennialv1.Reassess{Clock: timestamppb.New(time.UnixMilli(startOfTime + g.ahead + int64(g.rng.IntN(day))))}}
 		g.put(ev)
-	case k < 93:
+	case k < 84:
 		g.parameter(tenant)
 	case k < 95:
-		to := time.UnixMilli(startOfTime + int64(g.rng.IntN(60*day)) - 30*day)
-		clock := &perennialv1.Event{
-			Tenant: tenant, Source: "importer", RecordedAt: timestamppb.New(time.UnixMilli(startOfTime)),
-			Fact: &perennialv1.Event_ClockAdvanced{ClockAdvanced: &perennialv1.ClockAdvanced{To: timestamppb.New(to)}},
-		}
-		for p := range g.partitions {
-			g.putAt(int32(p), tenant+"/~clock", clock)
-		}
+		g.clock(tenant)
 	default:
 		g.poison(ev)
 	}
+}
+
+// clock advances a tenant's clock by hours or weeks, or repeats an old time.
+func (g *source) clock(tenant string) {
+	to := startOfTime + int64(g.rng.IntN(60*day)) - 30*day
+	if g.rng.IntN(5) > 0 {
+		g.ahead += int64(g.rng.IntN([]int{2, 9, 30}[g.rng.IntN(3)] * day))
+		to = startOfTime + g.ahead
+	}
+	ev := &perennialv1.Event{
+		Tenant: tenant, Source: "importer", RecordedAt: timestamppb.New(time.UnixMilli(startOfTime)),
+		Fact: &perennialv1.Event_ClockAdvanced{ClockAdvanced: &perennialv1.ClockAdvanced{To: timestamppb.New(time.UnixMilli(to))}},
+	}
+	for p := range g.partitions {
+		g.putAt(int32(p), tenant+"/~clock", ev)
+	}
+}
+
+func (g *source) refund(ev *perennialv1.Event, who string) {
+	refund := &perennialv1.Refund{RefundId: g.id("r"), Amount: g.money(), Status: perennialv1.RefundStatus(g.rng.IntN(6)), Kind: perennialv1.RefundKind(g.rng.IntN(3))}
+	if g.rng.IntN(5) > 0 {
+		refund.OrderId = g.order(who)
+	}
+	ev.Fact = &perennialv1.Event_Refund{Refund: refund}
+	g.put(ev)
 }
 
 func (g *source) sale(ev *perennialv1.Event, who string) {
@@ -202,6 +254,9 @@ func (g *source) sale(ev *perennialv1.Event, who string) {
 		o := &perennialv1.Order{OrderId: g.order(who), Amount: g.money(), Touch: g.touch()}
 		if g.rng.IntN(3) == 0 {
 			o.CostOfGoods = &perennialv1.Money{Minor: int64(g.rng.IntN(5_000)), Currency: "USD"}
+		}
+		if g.rng.IntN(3) == 0 {
+			o.Product = []string{"basic", "pro", "shoes"}[g.rng.IntN(3)]
 		}
 		if g.rng.IntN(6) == 0 {
 			o.Converted, o.Amount = o.Amount, &perennialv1.Money{Minor: 900, Currency: "EUR"}
@@ -222,123 +277,17 @@ func (g *source) call(ev *perennialv1.Event, who string) {
 	if g.rng.IntN(3) == 0 {
 		c.OrderId = g.order(who)
 	}
+	c.Retention = g.rng.IntN(2) == 0
+	g.lately(ev)
 	ev.Fact = &perennialv1.Event_CallOutcome{CallOutcome: c}
 	g.put(ev)
-}
-
-func (g *source) mark(ev *perennialv1.Event, who string) {
-	switch g.rng.IntN(6) {
-	case 0:
-		ev.Fact = &perennialv1.Event_TicketOpened{TicketOpened: &perennialv1.TicketOpened{TicketId: g.id("t"), Complaint: g.rng.IntN(2) == 0}}
-	case 1:
-		ev.Fact = &perennialv1.Event_TicketResolved{TicketResolved: &perennialv1.TicketResolved{TicketId: "t-1"}}
-	case 2:
-		ev.Fact = &perennialv1.Event_SurveyAnswer{SurveyAnswer: &perennialv1.SurveyAnswer{Score: int32(g.rng.IntN(11))}}
-	case 3:
-		ev.Fact = &perennialv1.Event_ChannelResponse{ChannelResponse: &perennialv1.ChannelResponse{Channel: perennialv1.Channel(g.rng.IntN(5)), Response: perennialv1.Response(g.rng.IntN(6))}}
-	case 4:
-		ev.Fact = &perennialv1.Event_Referral{Referral: &perennialv1.Referral{ReferredCustomer: "c9"}}
-	default:
-		ev.Fact = &perennialv1.Event_PaymentFailed{PaymentFailed: &perennialv1.PaymentFailed{InvoiceId: g.order(who), Attempt: 1, Amount: g.money()}}
-	}
-	g.put(ev)
-}
-
-func (g *source) subscription(ev *perennialv1.Event, who string) {
-	switch g.rng.IntN(3) {
-	case 0:
-		ev.Fact = &perennialv1.Event_SubscriptionStarted{SubscriptionStarted: &perennialv1.SubscriptionStarted{
-			SubscriptionId: "s-1", Plan: "basic", Price: g.money(), PeriodDays: 30, InvoiceId: g.order(who), Touch: g.touch()}}
-	case 1:
-		ev.Fact = &perennialv1.Event_SubscriptionRenewed{SubscriptionRenewed: &perennialv1.SubscriptionRenewed{
-			SubscriptionId: "s-1", InvoiceId: g.order(who), Amount: g.money()}}
-	default:
-		ev.Fact = &perennialv1.Event_SubscriptionCancelled{SubscriptionCancelled: &perennialv1.SubscriptionCancelled{
-			SubscriptionId: "s-1", Reason: perennialv1.CancellationReason(g.rng.IntN(4))}}
-	}
-	g.put(ev)
-}
-
-func (g *source) parameter(tenant string) {
-	switch g.rng.IntN(4) {
-	case 0:
-		g.model(tenant)
-	case 1:
-		g.policy(tenant)
-	case 2:
-		g.everywhere(tenant, "/~thresholds", func(ev *perennialv1.Event) {
-			ev.Fact = &perennialv1.Event_ThresholdsSet{ThresholdsSet: &perennialv1.ThresholdsSet{
-				Number: g.numbers, Tiers: []*perennialv1.Tier{{Name: "silver", FromMinor: int64(1000 + g.rng.IntN(5000))}, {Name: "gold", FromMinor: 20_000}}}}
-		})
-	default:
-		g.everywhere(tenant, "/~unit-costs", func(ev *perennialv1.Event) {
-			ev.Fact = &perennialv1.Event_UnitCostsSet{UnitCostsSet: &perennialv1.UnitCostsSet{
-				Number: g.numbers, DefaultMinor: int64(g.rng.IntN(900)), ByCampaign: map[string]int64{"camp1": 700}, ByLeadSource: map[string]int64{"list2": 50}}}
-		})
-	}
-}
-
-// everywhere writes a parameter record to every partition, in order from 0. A
-// publisher may die in between; what it misses, the owner of 0 repeats.
-func (g *source) everywhere(tenant, suffix string, fill func(*perennialv1.Event)) {
-	g.numbers++
-	if g.rng.IntN(4) == 0 {
-		g.numbers -= int64(g.rng.IntN(int(min(g.numbers, 3)))) // an older or equal one, late
-	}
-	ev := &perennialv1.Event{Tenant: tenant, Source: "operator", SourceEventId: g.id("p"), RecordedAt: timestamppb.New(time.UnixMilli(startOfTime))}
-	fill(ev)
-	for p := range g.partitions {
-		g.putAt(int32(p), tenant+suffix, ev)
-		if g.rng.IntN(6) == 0 {
-			return
-		}
-	}
-}
-
-func (g *source) model(tenant string) {
-	scope := ""
-	if g.rng.IntN(4) == 0 {
-		scope = "smb"
-	}
-	g.everywhere(tenant, "/~model", func(ev *perennialv1.Event) {
-		scale := 1 + float64(g.rng.IntN(3))/10
-		m := &perennialv1.ModelPublished{
-			Number: g.numbers, ModelId: fmt.Sprint("m", g.numbers), Scope: scope,
-			GammaGamma: &perennialv1.GammaGamma{P: 6.24935, Q: 3.74426, Gamma: 15.44431 * scale},
-		}
-		switch g.rng.IntN(5) {
-		case 0:
-			m.MbgNbd = &perennialv1.MbgNbd{R: .524843 * scale, Alpha: 6.18309, A: .891359, B: 1.614001}
-		case 1:
-			m.ParetoNbd = &perennialv1.ParetoNbd{R: .553277 * scale, Alpha: 10.57768, S: .606240, Beta: 11.66874}
-		default:
-			m.BgNbd = &perennialv1.BgNbd{R: .242594 * scale, Alpha: 4.41360, A: .792922, B: 2.425906}
-		}
-		ev.Fact = &perennialv1.Event_ModelPublished{ModelPublished: m}
-	})
-}
-
-func (g *source) policy(tenant string) {
-	g.everywhere(tenant, "/~policy", func(ev *perennialv1.Event) {
-		p := &perennialv1.PolicySet{
-			Number: g.numbers, MarginPpm: int32(500_000 + 100_000*g.rng.IntN(5)), MinuteCostMinor: int64(g.rng.IntN(30)),
-			TicketCostMinor: int64(g.rng.IntN(200)), ClockMode: perennialv1.ClockMode(g.rng.IntN(3)), RescoreDays: int32(g.rng.IntN(9)),
-		}
-		if g.rng.IntN(2) == 0 {
-			p.ZoneOffsets = []*perennialv1.ZoneOffset{{OffsetSeconds: -5 * 3600}, {FromUnix: startOfTime / 1000, OffsetSeconds: -4 * 3600}}
-		}
-		if g.rng.IntN(2) == 0 {
-			p.BandPpm = []int32{200_000, 400_000, 600_000, 800_000}
-		}
-		ev.Fact = &perennialv1.Event_PolicySet{PolicySet: p}
-	})
 }
 
 // poison publishes what can't be taken in.
 func (g *source) poison(ev *perennialv1.Event) {
 	key := ev.Tenant + "/" + ev.Customer
 	ev.Fact = &perennialv1.Event_Order{Order: &perennialv1.Order{OrderId: g.id("o"), Amount: g.money()}}
-	switch g.rng.IntN(7) {
+	switch g.rng.IntN(8) {
 	case 0: // no protobuf
 		g.out = append(g.out, published{partition: g.partitionOf(key), key: []byte(key), value: []byte{0xff, byte(g.rng.IntN(256)), 1}})
 	case 1: // from the future
@@ -351,6 +300,10 @@ func (g *source) poison(ev *perennialv1.Event) {
 		g.put(ev)
 	case 4: // foreign money without its conversion
 		ev.Fact.(*perennialv1.Event_Order).Order.Amount.Currency = "EUR"
+		g.put(ev)
+	case 6: // a price in foreign money
+		ev.Fact = &perennialv1.Event_SubscriptionChanged{SubscriptionChanged: &perennialv1.SubscriptionChanged{
+			SubscriptionId: "s-1", Price: &perennialv1.Money{Minor: 5, Currency: "EUR"}, PeriodDays: 30}}
 		g.put(ev)
 	case 5: // not built yet
 		ev.Fact = &perennialv1.Event_IdentityLink{IdentityLink: &perennialv1.IdentityLink{Other: "c1"}}
@@ -380,6 +333,12 @@ func (g *source) repeat() {
 			case *perennialv1.Event_Order:
 				f.Order.Amount = g.money()
 				f.Order.Amount.Currency = "USD"
+			case *perennialv1.Event_SubscriptionRenewed:
+				f.SubscriptionRenewed.Amount = g.money()
+			case *perennialv1.Event_SubscriptionCancelled:
+				f.SubscriptionCancelled.Reason = perennialv1.CancellationReason(g.rng.IntN(4))
+			case *perennialv1.Event_SurveyAnswer:
+				f.SurveyAnswer.Score = int32(g.rng.IntN(11))
 			case *perennialv1.Event_Refund:
 				f.Refund.Status = perennialv1.RefundStatus(g.rng.IntN(6))
 			case *perennialv1.Event_CallOutcome:

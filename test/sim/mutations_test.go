@@ -58,6 +58,20 @@ var folds = []struct {
 		e.Revision = -e.Revision + 5
 		return honestFold(f, s, &e, at)
 	}},
+	{"renewals are no purchases", true, func(f *cltv.Folder, s *cltv.State, ev *cltv.Event, at cltv.At) cltv.Step {
+		e := *ev
+		if e.Kind == cltv.KindSubscriptionStarted || e.Kind == cltv.KindSubscriptionRenewed {
+			e.Ref = ""
+		}
+		return honestFold(f, s, &e, at)
+	}},
+	{"a cancelled contract runs until its end", true, func(f *cltv.Folder, s *cltv.State, ev *cltv.Event, at cltv.At) cltv.Step {
+		e := *ev
+		if e.Kind == cltv.KindSubscriptionCancelled {
+			e.Until = 0
+		}
+		return honestFold(f, s, &e, at)
+	}},
 	{"as-of follows the clock", true, func(f *cltv.Folder, s *cltv.State, ev *cltv.Event, at cltv.At) cltv.Step {
 		at.Clock = 0
 		return honestFold(f, s, ev, at)

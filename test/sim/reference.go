@@ -139,7 +139,7 @@ func (r *reference) take(record *task.Record) {
 	if !h.state.IsSpend() {
 		v.update = wire.AppendUpdate(nil, &ev, &step)
 		if step.BandChanged {
-			v.churn = wire.AppendChurn(nil, &ev, &step, cltv.Reasons(&h.state, t.params, &step.Score))
+			v.churn = wire.AppendChurn(nil, &ev, &step, cltv.Reasons(&h.state, t.params, &step.Score), cltv.InvoluntaryReasons(&h.state, t.params, &step.Score))
 		}
 	}
 	h.versions = append(h.versions, v)

@@ -9,7 +9,12 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+
 	"github.com/perennial-cltv/perennial/pkg/cltv"
+	"github.com/perennial-cltv/perennial/pkg/formula"
 	"github.com/perennial-cltv/perennial/pkg/task"
 	"github.com/perennial-cltv/perennial/test/oracle"
 )
@@ -30,7 +35,7 @@ type Options struct {
 }
 
 // sharedTables are read by all runs: they don't depend on the seed.
-var sharedTables = new(cltv.Tables)
+var sharedTables = &cltv.Tables{Formulas: formula.Compile}
 
 // Run runs one seed. The error is the first promise that was broken.
 func Run(seed uint64, o Options) (counts map[string]int, err error) {
@@ -87,7 +92,7 @@ func newPlan(rng *rand.Rand) plan {
 	return plan{
 		partitions:      oneOf(1, 1, 2),
 		members:         oneOf(1, 2, 2, 3),
-		records:         oneOf(10, 25, 40, 60),
+		records:         oneOf(10, 25, 40, 60, 90),
 		batchStates:     oneOf(1, 2, 3, 8, 500),
 		batchBytes:      oneOf(200, 2000, 256<<10),
 		produceBytes:    oneOf(0, 0, 800),
@@ -405,6 +410,7 @@ func (w *world) count() {
 				if w.counts["versions"]++; v.churn != nil {
 					w.counts["changes of band"]++
 				}
+				w.countContracts(v.update)
 			}
 		}
 		w.counts["dead in the log"] += len(r.dead)
@@ -413,6 +419,31 @@ func (w *world) count() {
 				w.counts["clocks"]++
 			}
 		}
+	}
+}
+
+// countContracts tells in how many versions contracts and the policy's own methods
+// had a say.
+func (w *world) countContracts(update []byte) {
+	var u perennialv1.CltvUpdate
+	if err := proto.Unmarshal(update, &u); err != nil {
+		w.fail("an update can't be read: %v", err)
+	}
+	part := u.GetPrediction().GetContracts()
+	if part != nil {
+		w.counts["with contracts"]++
+	}
+	if part.GetRunning() > 1 {
+		w.counts["with several contracts"]++
+	}
+	if part != nil && part.GetRenewalAt().GetSeconds() < u.GetAsOf().GetSeconds() {
+		w.counts["overdue"]++
+	}
+	if u.GetChurn().GetInvoluntaryPpm() > 0 {
+		w.counts["told apart"]++
+	}
+	if u.GetPrediction().GetBasis() == perennialv1.Basis_BASIS_RULE {
+		w.counts["valued by a rule"]++
 	}
 }
 

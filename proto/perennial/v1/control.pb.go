@@ -75,6 +75,79 @@ func (ClockMode) EnumDescriptor() ([]byte, []int) {
 	return file_perennial_v1_control_proto_rawDescGZIP(), []int{0}
 }
 
+// ValueMethod is a way to find out what a customer is still to bring.
+type ValueMethod int32
+
+const (
+	// Same as predictive.
+	ValueMethod_VALUE_METHOD_UNSPECIFIED ValueMethod = 0
+	// What the model in force expects of purchases, and that of contracts of
+	// renewals.
+	ValueMethod_VALUE_METHOD_PREDICTIVE ValueMethod = 1
+	// What the model of contracts expects of renewals; other purchases count once
+	// they are made.
+	ValueMethod_VALUE_METHOD_CONTRACTUAL ValueMethod = 2
+	// Mean purchase × purchases a year × lifespan in years × margin, less what the
+	// customer brought already. The lifespan is 1 / yearly_churn_ppm.
+	ValueMethod_VALUE_METHOD_SIMPLE ValueMethod = 3
+	// Nothing: a customer is worth what was brought already.
+	ValueMethod_VALUE_METHOD_HISTORICAL ValueMethod = 4
+	// A year's margin, kept from year to year by retention_ppm, discounted, over
+	// the horizon.
+	ValueMethod_VALUE_METHOD_DYNAMIC ValueMethod = 5
+	// What a formula of the tenant's own says.
+	ValueMethod_VALUE_METHOD_CUSTOM ValueMethod = 6
+)
+
+// Enum value maps for ValueMethod.
+var (
+	ValueMethod_name = map[int32]string{
+		0: "VALUE_METHOD_UNSPECIFIED",
+		1: "VALUE_METHOD_PREDICTIVE",
+		2: "VALUE_METHOD_CONTRACTUAL",
+		3: "VALUE_METHOD_SIMPLE",
+		4: "VALUE_METHOD_HISTORICAL",
+		5: "VALUE_METHOD_DYNAMIC",
+		6: "VALUE_METHOD_CUSTOM",
+	}
+	ValueMethod_value = map[string]int32{
+		"VALUE_METHOD_UNSPECIFIED": 0,
+		"VALUE_METHOD_PREDICTIVE":  1,
+		"VALUE_METHOD_CONTRACTUAL": 2,
+		"VALUE_METHOD_SIMPLE":      3,
+		"VALUE_METHOD_HISTORICAL":  4,
+		"VALUE_METHOD_DYNAMIC":     5,
+		"VALUE_METHOD_CUSTOM":      6,
+	}
+)
+
+func (x ValueMethod) Enum() *ValueMethod {
+	p := new(ValueMethod)
+	*p = x
+	return p
+}
+
+func (x ValueMethod) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ValueMethod) Descriptor() protoreflect.EnumDescriptor {
+	return file_perennial_v1_control_proto_enumTypes[1].Descriptor()
+}
+
+func (ValueMethod) Type() protoreflect.EnumType {
+	return &file_perennial_v1_control_proto_enumTypes[1]
+}
+
+func (x ValueMethod) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ValueMethod.Descriptor instead.
+func (ValueMethod) EnumDescriptor() ([]byte, []int) {
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{1}
+}
+
 // ClockAdvanced moves a tenant's clock; the greatest counts. Written to every
 // partition: each minute by the owner of the task for tenants that live now, by
 // the importer or the demo for tenants that are played back.
@@ -170,24 +243,27 @@ func (x *Reassess) GetClock() *timestamppb.Timestamp {
 	return nil
 }
 
-// ModelPublished brings model parameters into force. Written to every partition
-// by the trainer, the importer, the demo, or an operator.
+// ModelPublished brings model parameters into force: those of customers who buy
+// when they like, or those of customers who have a contract. Written to every
+// partition by the trainer, the importer, the demo, or an operator.
 type ModelPublished struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Counts up by tenant and scope.
+	// Counts up by tenant and scope, apart for models of purchases and of
+	// contracts.
 	Number int64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	// Name for people, such as "cdnow-1997-09-30"; at most 100 bytes.
 	ModelId string `protobuf:"bytes,2,opt,name=model_id,json=modelId,proto3" json:"model_id,omitempty"`
 	// Segment it is for; empty: the whole tenant.
 	Scope string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
-	// Purchase process, rates per week: exactly one of bg_nbd, mbg_nbd and
-	// pareto_nbd.
+	// Purchase process, rates per week: exactly one of bg_nbd, mbg_nbd,
+	// pareto_nbd, s_bg and bd_w.
 	BgNbd *BgNbd `protobuf:"bytes,4,opt,name=bg_nbd,json=bgNbd,proto3" json:"bg_nbd,omitempty"`
-	// Spend per purchase, in major units of the tenant's currency.
+	// Spend per purchase, in major units of the tenant's currency. Not with a
+	// model of contracts, whose price is known.
 	GammaGamma *GammaGamma `protobuf:"bytes,5,opt,name=gamma_gamma,json=gammaGamma,proto3" json:"gamma_gamma,omitempty"`
-	// Customers it was fitted on.
+	// Customers, or contracts, it was fitted on.
 	Customers int64 `protobuf:"varint,6,opt,name=customers,proto3" json:"customers,omitempty"`
-	// Of these, how many bought again.
+	// Of these, how many bought again, or renewed.
 	Repeaters int64 `protobuf:"varint,7,opt,name=repeaters,proto3" json:"repeaters,omitempty"`
 	// Last day of data it was fitted on.
 	TrainedTo *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=trained_to,json=trainedTo,proto3" json:"trained_to,omitempty"`
@@ -197,7 +273,21 @@ type ModelPublished struct {
 	// too.
 	MbgNbd *MbgNbd `protobuf:"bytes,10,opt,name=mbg_nbd,json=mbgNbd,proto3" json:"mbg_nbd,omitempty"`
 	// The purchase process in which customers leave at any moment.
-	ParetoNbd     *ParetoNbd `protobuf:"bytes,11,opt,name=pareto_nbd,json=paretoNbd,proto3" json:"pareto_nbd,omitempty"`
+	ParetoNbd *ParetoNbd `protobuf:"bytes,11,opt,name=pareto_nbd,json=paretoNbd,proto3" json:"pareto_nbd,omitempty"`
+	// Renewals of contracts by tenure.
+	SBg *SBg `protobuf:"bytes,12,opt,name=s_bg,json=sBg,proto3" json:"s_bg,omitempty"`
+	// Renewals of contracts by tenure, with a propensity to leave that changes.
+	BdW *BdW `protobuf:"bytes,13,opt,name=bd_w,json=bdW,proto3" json:"bd_w,omitempty"`
+	// What calls, tickets, answers and payments say about the next renewal;
+	// absent: nothing but tenure counts.
+	Leaving *RenewalHazard `protobuf:"bytes,14,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	// Of those who leave, who is dropped because payments failed; absent: not told
+	// apart.
+	Involuntary *RenewalHazard `protobuf:"bytes,15,opt,name=involuntary,proto3" json:"involuntary,omitempty"`
+	// Probability that one whose contract ended begins another within the churn
+	// horizon, millionths: by whether it ended within 90 days, within a year, or
+	// before. Empty: none is expected back.
+	ReturnPpm     []int32 `protobuf:"varint,16,rep,packed,name=return_ppm,json=returnPpm,proto3" json:"return_ppm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,6 +399,301 @@ func (x *ModelPublished) GetParetoNbd() *ParetoNbd {
 	return nil
 }
 
+func (x *ModelPublished) GetSBg() *SBg {
+	if x != nil {
+		return x.SBg
+	}
+	return nil
+}
+
+func (x *ModelPublished) GetBdW() *BdW {
+	if x != nil {
+		return x.BdW
+	}
+	return nil
+}
+
+func (x *ModelPublished) GetLeaving() *RenewalHazard {
+	if x != nil {
+		return x.Leaving
+	}
+	return nil
+}
+
+func (x *ModelPublished) GetInvoluntary() *RenewalHazard {
+	if x != nil {
+		return x.Involuntary
+	}
+	return nil
+}
+
+func (x *ModelPublished) GetReturnPpm() []int32 {
+	if x != nil {
+		return x.ReturnPpm
+	}
+	return nil
+}
+
+// SBg holds the parameters of Fader and Hardie (2007); time in periods of the
+// contract.
+type SBg struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First shape of the probability to leave at a renewal, > 0.
+	Alpha float64 `protobuf:"fixed64,1,opt,name=alpha,proto3" json:"alpha,omitempty"`
+	// Second shape of it, > 0.
+	Beta          float64 `protobuf:"fixed64,2,opt,name=beta,proto3" json:"beta,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SBg) Reset() {
+	*x = SBg{}
+	mi := &file_perennial_v1_control_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SBg) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SBg) ProtoMessage() {}
+
+func (x *SBg) ProtoReflect() protoreflect.Message {
+	mi := &file_perennial_v1_control_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SBg.ProtoReflect.Descriptor instead.
+func (*SBg) Descriptor() ([]byte, []int) {
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SBg) GetAlpha() float64 {
+	if x != nil {
+		return x.Alpha
+	}
+	return 0
+}
+
+func (x *SBg) GetBeta() float64 {
+	if x != nil {
+		return x.Beta
+	}
+	return 0
+}
+
+// BdW holds the parameters of Fader, Hardie, Liu, Davin and Steenburgh (2018);
+// time in periods of the contract.
+type BdW struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First shape of the probability to leave at a renewal, > 0.
+	Alpha float64 `protobuf:"fixed64,1,opt,name=alpha,proto3" json:"alpha,omitempty"`
+	// Second shape of it, > 0.
+	Beta float64 `protobuf:"fixed64,2,opt,name=beta,proto3" json:"beta,omitempty"`
+	// How a customer's own propensity changes: above 1 it rises, below it falls.
+	C             float64 `protobuf:"fixed64,3,opt,name=c,proto3" json:"c,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BdW) Reset() {
+	*x = BdW{}
+	mi := &file_perennial_v1_control_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BdW) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BdW) ProtoMessage() {}
+
+func (x *BdW) ProtoReflect() protoreflect.Message {
+	mi := &file_perennial_v1_control_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BdW.ProtoReflect.Descriptor instead.
+func (*BdW) Descriptor() ([]byte, []int) {
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BdW) GetAlpha() float64 {
+	if x != nil {
+		return x.Alpha
+	}
+	return 0
+}
+
+func (x *BdW) GetBeta() float64 {
+	if x != nil {
+		return x.Beta
+	}
+	return 0
+}
+
+func (x *BdW) GetC() float64 {
+	if x != nil {
+		return x.C
+	}
+	return 0
+}
+
+// RenewalHazard is a logistic hazard of one renewal: the log-odds are intercept +
+// tenure · (base − mean_base) + Σ weight · (value − mean), base being the
+// log-odds by tenure.
+type RenewalHazard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Log-odds of an average customer.
+	Intercept float64 `protobuf:"fixed64,1,opt,name=intercept,proto3" json:"intercept,omitempty"`
+	// Weight of the log-odds by tenure.
+	Tenure float64 `protobuf:"fixed64,2,opt,name=tenure,proto3" json:"tenure,omitempty"`
+	// Mean of the log-odds by tenure.
+	MeanBase float64 `protobuf:"fixed64,3,opt,name=mean_base,json=meanBase,proto3" json:"mean_base,omitempty"`
+	// What else counts.
+	Weights       []*HazardWeight `protobuf:"bytes,4,rep,name=weights,proto3" json:"weights,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewalHazard) Reset() {
+	*x = RenewalHazard{}
+	mi := &file_perennial_v1_control_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewalHazard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewalHazard) ProtoMessage() {}
+
+func (x *RenewalHazard) ProtoReflect() protoreflect.Message {
+	mi := &file_perennial_v1_control_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewalHazard.ProtoReflect.Descriptor instead.
+func (*RenewalHazard) Descriptor() ([]byte, []int) {
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RenewalHazard) GetIntercept() float64 {
+	if x != nil {
+		return x.Intercept
+	}
+	return 0
+}
+
+func (x *RenewalHazard) GetTenure() float64 {
+	if x != nil {
+		return x.Tenure
+	}
+	return 0
+}
+
+func (x *RenewalHazard) GetMeanBase() float64 {
+	if x != nil {
+		return x.MeanBase
+	}
+	return 0
+}
+
+func (x *RenewalHazard) GetWeights() []*HazardWeight {
+	if x != nil {
+		return x.Weights
+	}
+	return nil
+}
+
+// HazardWeight is what one feature counts for.
+type HazardWeight struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The feature, such as "failed_payments".
+	Feature string `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
+	// Log-odds for each unit of it.
+	Weight float64 `protobuf:"fixed64,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	// Its mean where it was fitted.
+	Mean          float64 `protobuf:"fixed64,3,opt,name=mean,proto3" json:"mean,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HazardWeight) Reset() {
+	*x = HazardWeight{}
+	mi := &file_perennial_v1_control_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HazardWeight) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HazardWeight) ProtoMessage() {}
+
+func (x *HazardWeight) ProtoReflect() protoreflect.Message {
+	mi := &file_perennial_v1_control_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HazardWeight.ProtoReflect.Descriptor instead.
+func (*HazardWeight) Descriptor() ([]byte, []int) {
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HazardWeight) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *HazardWeight) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *HazardWeight) GetMean() float64 {
+	if x != nil {
+		return x.Mean
+	}
+	return 0
+}
+
 // BgNbd holds the parameters of Fader, Hardie and Lee (2005); time in weeks.
 type BgNbd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -326,7 +711,7 @@ type BgNbd struct {
 
 func (x *BgNbd) Reset() {
 	*x = BgNbd{}
-	mi := &file_perennial_v1_control_proto_msgTypes[3]
+	mi := &file_perennial_v1_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -338,7 +723,7 @@ func (x *BgNbd) String() string {
 func (*BgNbd) ProtoMessage() {}
 
 func (x *BgNbd) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[3]
+	mi := &file_perennial_v1_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -351,7 +736,7 @@ func (x *BgNbd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BgNbd.ProtoReflect.Descriptor instead.
 func (*BgNbd) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{3}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *BgNbd) GetR() float64 {
@@ -400,7 +785,7 @@ type MbgNbd struct {
 
 func (x *MbgNbd) Reset() {
 	*x = MbgNbd{}
-	mi := &file_perennial_v1_control_proto_msgTypes[4]
+	mi := &file_perennial_v1_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +797,7 @@ func (x *MbgNbd) String() string {
 func (*MbgNbd) ProtoMessage() {}
 
 func (x *MbgNbd) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[4]
+	mi := &file_perennial_v1_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +810,7 @@ func (x *MbgNbd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MbgNbd.ProtoReflect.Descriptor instead.
 func (*MbgNbd) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{4}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MbgNbd) GetR() float64 {
@@ -474,7 +859,7 @@ type ParetoNbd struct {
 
 func (x *ParetoNbd) Reset() {
 	*x = ParetoNbd{}
-	mi := &file_perennial_v1_control_proto_msgTypes[5]
+	mi := &file_perennial_v1_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +871,7 @@ func (x *ParetoNbd) String() string {
 func (*ParetoNbd) ProtoMessage() {}
 
 func (x *ParetoNbd) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[5]
+	mi := &file_perennial_v1_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +884,7 @@ func (x *ParetoNbd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParetoNbd.ProtoReflect.Descriptor instead.
 func (*ParetoNbd) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{5}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ParetoNbd) GetR() float64 {
@@ -545,7 +930,7 @@ type GammaGamma struct {
 
 func (x *GammaGamma) Reset() {
 	*x = GammaGamma{}
-	mi := &file_perennial_v1_control_proto_msgTypes[6]
+	mi := &file_perennial_v1_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -557,7 +942,7 @@ func (x *GammaGamma) String() string {
 func (*GammaGamma) ProtoMessage() {}
 
 func (x *GammaGamma) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[6]
+	mi := &file_perennial_v1_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -570,7 +955,7 @@ func (x *GammaGamma) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GammaGamma.ProtoReflect.Descriptor instead.
 func (*GammaGamma) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{6}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GammaGamma) GetP() float64 {
@@ -608,7 +993,7 @@ type ThresholdsSet struct {
 
 func (x *ThresholdsSet) Reset() {
 	*x = ThresholdsSet{}
-	mi := &file_perennial_v1_control_proto_msgTypes[7]
+	mi := &file_perennial_v1_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +1005,7 @@ func (x *ThresholdsSet) String() string {
 func (*ThresholdsSet) ProtoMessage() {}
 
 func (x *ThresholdsSet) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[7]
+	mi := &file_perennial_v1_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +1018,7 @@ func (x *ThresholdsSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdsSet.ProtoReflect.Descriptor instead.
 func (*ThresholdsSet) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{7}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ThresholdsSet) GetNumber() int64 {
@@ -663,7 +1048,7 @@ type Tier struct {
 
 func (x *Tier) Reset() {
 	*x = Tier{}
-	mi := &file_perennial_v1_control_proto_msgTypes[8]
+	mi := &file_perennial_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +1060,7 @@ func (x *Tier) String() string {
 func (*Tier) ProtoMessage() {}
 
 func (x *Tier) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[8]
+	mi := &file_perennial_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +1073,7 @@ func (x *Tier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tier.ProtoReflect.Descriptor instead.
 func (*Tier) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Tier) GetName() string {
@@ -722,7 +1107,7 @@ type UnitCostsSet struct {
 
 func (x *UnitCostsSet) Reset() {
 	*x = UnitCostsSet{}
-	mi := &file_perennial_v1_control_proto_msgTypes[9]
+	mi := &file_perennial_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +1119,7 @@ func (x *UnitCostsSet) String() string {
 func (*UnitCostsSet) ProtoMessage() {}
 
 func (x *UnitCostsSet) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[9]
+	mi := &file_perennial_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +1132,7 @@ func (x *UnitCostsSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnitCostsSet.ProtoReflect.Descriptor instead.
 func (*UnitCostsSet) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UnitCostsSet) GetNumber() int64 {
@@ -820,14 +1205,24 @@ type PolicySet struct {
 	KeepRefunds int32 `protobuf:"varint,16,opt,name=keep_refunds,json=keepRefunds,proto3" json:"keep_refunds,omitempty"`
 	// Other facts (tickets, answers, failed payments, responses) kept one by one,
 	// 8 to 512; default 16.
-	KeepMarks     int32 `protobuf:"varint,17,opt,name=keep_marks,json=keepMarks,proto3" json:"keep_marks,omitempty"`
+	KeepMarks int32 `protobuf:"varint,17,opt,name=keep_marks,json=keepMarks,proto3" json:"keep_marks,omitempty"`
+	// Gross margin of single products and plans, millionths of net money; others
+	// have margin_ppm. A known cost of goods counts more. At most 1,000.
+	MarginByProduct map[string]int32 `protobuf:"bytes,18,rep,name=margin_by_product,json=marginByProduct,proto3" json:"margin_by_product,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Month in which the financial year begins, 1 to 12; default 1, January.
+	FinancialYearMonth int32 `protobuf:"varint,19,opt,name=financial_year_month,json=financialYearMonth,proto3" json:"financial_year_month,omitempty"`
+	// Days after the end of a paid period within which its renewal may still come,
+	// up to 366; default 14. Negative: none.
+	GraceDays int32 `protobuf:"varint,20,opt,name=grace_days,json=graceDays,proto3" json:"grace_days,omitempty"`
+	// How customers are valued; nothing: predictively. At most 100.
+	Valuations    []*Valuation `protobuf:"bytes,21,rep,name=valuations,proto3" json:"valuations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PolicySet) Reset() {
 	*x = PolicySet{}
-	mi := &file_perennial_v1_control_proto_msgTypes[10]
+	mi := &file_perennial_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +1234,7 @@ func (x *PolicySet) String() string {
 func (*PolicySet) ProtoMessage() {}
 
 func (x *PolicySet) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[10]
+	mi := &file_perennial_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +1247,7 @@ func (x *PolicySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicySet.ProtoReflect.Descriptor instead.
 func (*PolicySet) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PolicySet) GetNumber() int64 {
@@ -974,6 +1369,120 @@ func (x *PolicySet) GetKeepMarks() int32 {
 	return 0
 }
 
+func (x *PolicySet) GetMarginByProduct() map[string]int32 {
+	if x != nil {
+		return x.MarginByProduct
+	}
+	return nil
+}
+
+func (x *PolicySet) GetFinancialYearMonth() int32 {
+	if x != nil {
+		return x.FinancialYearMonth
+	}
+	return 0
+}
+
+func (x *PolicySet) GetGraceDays() int32 {
+	if x != nil {
+		return x.GraceDays
+	}
+	return 0
+}
+
+func (x *PolicySet) GetValuations() []*Valuation {
+	if x != nil {
+		return x.Valuations
+	}
+	return nil
+}
+
+// Valuation chooses the method for a tenant's customers, or for those of a
+// segment.
+type Valuation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Segment of the customers; empty: all that have none of their own.
+	Segment string `protobuf:"bytes,1,opt,name=segment,proto3" json:"segment,omitempty"`
+	// The method.
+	Method ValueMethod `protobuf:"varint,2,opt,name=method,proto3,enum=perennial.v1.ValueMethod" json:"method,omitempty"`
+	// Simple: share of the customers that leaves in a year, millionths, 1 to
+	// 1,000,000.
+	YearlyChurnPpm int32 `protobuf:"varint,3,opt,name=yearly_churn_ppm,json=yearlyChurnPpm,proto3" json:"yearly_churn_ppm,omitempty"`
+	// Dynamic: share of the customers that stays for the first, second … year from
+	// now, millionths, 0 to 1,000,000; the last holds for all years after. At most
+	// 50.
+	RetentionPpm []int32 `protobuf:"varint,4,rep,packed,name=retention_ppm,json=retentionPpm,proto3" json:"retention_ppm,omitempty"`
+	// Custom: the formula, in CEL, at most 2,000 bytes.
+	Formula       string `protobuf:"bytes,5,opt,name=formula,proto3" json:"formula,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Valuation) Reset() {
+	*x = Valuation{}
+	mi := &file_perennial_v1_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Valuation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Valuation) ProtoMessage() {}
+
+func (x *Valuation) ProtoReflect() protoreflect.Message {
+	mi := &file_perennial_v1_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Valuation.ProtoReflect.Descriptor instead.
+func (*Valuation) Descriptor() ([]byte, []int) {
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Valuation) GetSegment() string {
+	if x != nil {
+		return x.Segment
+	}
+	return ""
+}
+
+func (x *Valuation) GetMethod() ValueMethod {
+	if x != nil {
+		return x.Method
+	}
+	return ValueMethod_VALUE_METHOD_UNSPECIFIED
+}
+
+func (x *Valuation) GetYearlyChurnPpm() int32 {
+	if x != nil {
+		return x.YearlyChurnPpm
+	}
+	return 0
+}
+
+func (x *Valuation) GetRetentionPpm() []int32 {
+	if x != nil {
+		return x.RetentionPpm
+	}
+	return nil
+}
+
+func (x *Valuation) GetFormula() string {
+	if x != nil {
+		return x.Formula
+	}
+	return ""
+}
+
 // ZoneOffset is one stretch of a time zone.
 type ZoneOffset struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -987,7 +1496,7 @@ type ZoneOffset struct {
 
 func (x *ZoneOffset) Reset() {
 	*x = ZoneOffset{}
-	mi := &file_perennial_v1_control_proto_msgTypes[11]
+	mi := &file_perennial_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1508,7 @@ func (x *ZoneOffset) String() string {
 func (*ZoneOffset) ProtoMessage() {}
 
 func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[11]
+	mi := &file_perennial_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1521,7 @@ func (x *ZoneOffset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZoneOffset.ProtoReflect.Descriptor instead.
 func (*ZoneOffset) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ZoneOffset) GetFromUnix() int64 {
@@ -1042,7 +1551,7 @@ type Absorbed struct {
 
 func (x *Absorbed) Reset() {
 	*x = Absorbed{}
-	mi := &file_perennial_v1_control_proto_msgTypes[12]
+	mi := &file_perennial_v1_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1563,7 @@ func (x *Absorbed) String() string {
 func (*Absorbed) ProtoMessage() {}
 
 func (x *Absorbed) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[12]
+	mi := &file_perennial_v1_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1576,7 @@ func (x *Absorbed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Absorbed.ProtoReflect.Descriptor instead.
 func (*Absorbed) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Absorbed) GetLink() string {
@@ -1095,7 +1604,7 @@ type Erase struct {
 
 func (x *Erase) Reset() {
 	*x = Erase{}
-	mi := &file_perennial_v1_control_proto_msgTypes[13]
+	mi := &file_perennial_v1_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1616,7 @@ func (x *Erase) String() string {
 func (*Erase) ProtoMessage() {}
 
 func (x *Erase) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_control_proto_msgTypes[13]
+	mi := &file_perennial_v1_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1629,7 @@ func (x *Erase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Erase.ProtoReflect.Descriptor instead.
 func (*Erase) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_perennial_v1_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Erase) GetRequestedBy() string {
@@ -1138,7 +1647,7 @@ const file_perennial_v1_control_proto_rawDesc = "" +
 	"\rClockAdvanced\x12*\n" +
 	"\x02to\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"<\n" +
 	"\bReassess\x120\n" +
-	"\x05clock\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\"\xb6\x03\n" +
+	"\x05clock\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\"\x97\x05\n" +
 	"\x0eModelPublished\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x19\n" +
 	"\bmodel_id\x18\x02 \x01(\tR\amodelId\x12\x14\n" +
@@ -1154,7 +1663,29 @@ const file_perennial_v1_control_proto_rawDesc = "" +
 	"\ambg_nbd\x18\n" +
 	" \x01(\v2\x14.perennial.v1.MbgNbdR\x06mbgNbd\x126\n" +
 	"\n" +
-	"pareto_nbd\x18\v \x01(\v2\x17.perennial.v1.ParetoNbdR\tparetoNbd\"G\n" +
+	"pareto_nbd\x18\v \x01(\v2\x17.perennial.v1.ParetoNbdR\tparetoNbd\x12$\n" +
+	"\x04s_bg\x18\f \x01(\v2\x11.perennial.v1.SBgR\x03sBg\x12$\n" +
+	"\x04bd_w\x18\r \x01(\v2\x11.perennial.v1.BdWR\x03bdW\x125\n" +
+	"\aleaving\x18\x0e \x01(\v2\x1b.perennial.v1.RenewalHazardR\aleaving\x12=\n" +
+	"\vinvoluntary\x18\x0f \x01(\v2\x1b.perennial.v1.RenewalHazardR\vinvoluntary\x12\x1d\n" +
+	"\n" +
+	"return_ppm\x18\x10 \x03(\x05R\treturnPpm\"/\n" +
+	"\x03SBg\x12\x14\n" +
+	"\x05alpha\x18\x01 \x01(\x01R\x05alpha\x12\x12\n" +
+	"\x04beta\x18\x02 \x01(\x01R\x04beta\"=\n" +
+	"\x03BdW\x12\x14\n" +
+	"\x05alpha\x18\x01 \x01(\x01R\x05alpha\x12\x12\n" +
+	"\x04beta\x18\x02 \x01(\x01R\x04beta\x12\f\n" +
+	"\x01c\x18\x03 \x01(\x01R\x01c\"\x98\x01\n" +
+	"\rRenewalHazard\x12\x1c\n" +
+	"\tintercept\x18\x01 \x01(\x01R\tintercept\x12\x16\n" +
+	"\x06tenure\x18\x02 \x01(\x01R\x06tenure\x12\x1b\n" +
+	"\tmean_base\x18\x03 \x01(\x01R\bmeanBase\x124\n" +
+	"\aweights\x18\x04 \x03(\v2\x1a.perennial.v1.HazardWeightR\aweights\"T\n" +
+	"\fHazardWeight\x12\x18\n" +
+	"\afeature\x18\x01 \x01(\tR\afeature\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12\x12\n" +
+	"\x04mean\x18\x03 \x01(\x01R\x04mean\"G\n" +
 	"\x05BgNbd\x12\f\n" +
 	"\x01r\x18\x01 \x01(\x01R\x01r\x12\x14\n" +
 	"\x05alpha\x18\x02 \x01(\x01R\x05alpha\x12\f\n" +
@@ -1193,7 +1724,7 @@ const file_perennial_v1_control_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a?\n" +
 	"\x11ByLeadSourceEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x88\x05\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xb0\a\n" +
 	"\tPolicySet\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x1a\n" +
 	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12\x1b\n" +
@@ -1216,7 +1747,23 @@ const file_perennial_v1_control_proto_rawDesc = "" +
 	"keep_calls\x18\x0f \x01(\x05R\tkeepCalls\x12!\n" +
 	"\fkeep_refunds\x18\x10 \x01(\x05R\vkeepRefunds\x12\x1d\n" +
 	"\n" +
-	"keep_marks\x18\x11 \x01(\x05R\tkeepMarks\"P\n" +
+	"keep_marks\x18\x11 \x01(\x05R\tkeepMarks\x12X\n" +
+	"\x11margin_by_product\x18\x12 \x03(\v2,.perennial.v1.PolicySet.MarginByProductEntryR\x0fmarginByProduct\x120\n" +
+	"\x14financial_year_month\x18\x13 \x01(\x05R\x12financialYearMonth\x12\x1d\n" +
+	"\n" +
+	"grace_days\x18\x14 \x01(\x05R\tgraceDays\x127\n" +
+	"\n" +
+	"valuations\x18\x15 \x03(\v2\x17.perennial.v1.ValuationR\n" +
+	"valuations\x1aB\n" +
+	"\x14MarginByProductEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xc1\x01\n" +
+	"\tValuation\x12\x18\n" +
+	"\asegment\x18\x01 \x01(\tR\asegment\x121\n" +
+	"\x06method\x18\x02 \x01(\x0e2\x19.perennial.v1.ValueMethodR\x06method\x12(\n" +
+	"\x10yearly_churn_ppm\x18\x03 \x01(\x05R\x0eyearlyChurnPpm\x12#\n" +
+	"\rretention_ppm\x18\x04 \x03(\x05R\fretentionPpm\x12\x18\n" +
+	"\aformula\x18\x05 \x01(\tR\aformula\"P\n" +
 	"\n" +
 	"ZoneOffset\x12\x1b\n" +
 	"\tfrom_unix\x18\x01 \x01(\x03R\bfromUnix\x12%\n" +
@@ -1229,7 +1776,15 @@ const file_perennial_v1_control_proto_rawDesc = "" +
 	"\tClockMode\x12\x1a\n" +
 	"\x16CLOCK_MODE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCLOCK_MODE_LIVE\x10\x01\x12\x17\n" +
-	"\x13CLOCK_MODE_PLAYBACK\x10\x02BDZBgithub.com/perennial-cltv/perennial/proto/perennial/v1;perennialv1b\x06proto3"
+	"\x13CLOCK_MODE_PLAYBACK\x10\x02*\xcf\x01\n" +
+	"\vValueMethod\x12\x1c\n" +
+	"\x18VALUE_METHOD_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17VALUE_METHOD_PREDICTIVE\x10\x01\x12\x1c\n" +
+	"\x18VALUE_METHOD_CONTRACTUAL\x10\x02\x12\x17\n" +
+	"\x13VALUE_METHOD_SIMPLE\x10\x03\x12\x1b\n" +
+	"\x17VALUE_METHOD_HISTORICAL\x10\x04\x12\x18\n" +
+	"\x14VALUE_METHOD_DYNAMIC\x10\x05\x12\x17\n" +
+	"\x13VALUE_METHOD_CUSTOM\x10\x06BDZBgithub.com/perennial-cltv/perennial/proto/perennial/v1;perennialv1b\x06proto3"
 
 var (
 	file_perennial_v1_control_proto_rawDescOnce sync.Once
@@ -1243,46 +1798,61 @@ func file_perennial_v1_control_proto_rawDescGZIP() []byte {
 	return file_perennial_v1_control_proto_rawDescData
 }
 
-var file_perennial_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_perennial_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_perennial_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_perennial_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_perennial_v1_control_proto_goTypes = []any{
 	(ClockMode)(0),                // 0: perennial.v1.ClockMode
-	(*ClockAdvanced)(nil),         // 1: perennial.v1.ClockAdvanced
-	(*Reassess)(nil),              // 2: perennial.v1.Reassess
-	(*ModelPublished)(nil),        // 3: perennial.v1.ModelPublished
-	(*BgNbd)(nil),                 // 4: perennial.v1.BgNbd
-	(*MbgNbd)(nil),                // 5: perennial.v1.MbgNbd
-	(*ParetoNbd)(nil),             // 6: perennial.v1.ParetoNbd
-	(*GammaGamma)(nil),            // 7: perennial.v1.GammaGamma
-	(*ThresholdsSet)(nil),         // 8: perennial.v1.ThresholdsSet
-	(*Tier)(nil),                  // 9: perennial.v1.Tier
-	(*UnitCostsSet)(nil),          // 10: perennial.v1.UnitCostsSet
-	(*PolicySet)(nil),             // 11: perennial.v1.PolicySet
-	(*ZoneOffset)(nil),            // 12: perennial.v1.ZoneOffset
-	(*Absorbed)(nil),              // 13: perennial.v1.Absorbed
-	(*Erase)(nil),                 // 14: perennial.v1.Erase
-	nil,                           // 15: perennial.v1.UnitCostsSet.ByCampaignEntry
-	nil,                           // 16: perennial.v1.UnitCostsSet.ByLeadSourceEntry
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(ValueMethod)(0),              // 1: perennial.v1.ValueMethod
+	(*ClockAdvanced)(nil),         // 2: perennial.v1.ClockAdvanced
+	(*Reassess)(nil),              // 3: perennial.v1.Reassess
+	(*ModelPublished)(nil),        // 4: perennial.v1.ModelPublished
+	(*SBg)(nil),                   // 5: perennial.v1.SBg
+	(*BdW)(nil),                   // 6: perennial.v1.BdW
+	(*RenewalHazard)(nil),         // 7: perennial.v1.RenewalHazard
+	(*HazardWeight)(nil),          // 8: perennial.v1.HazardWeight
+	(*BgNbd)(nil),                 // 9: perennial.v1.BgNbd
+	(*MbgNbd)(nil),                // 10: perennial.v1.MbgNbd
+	(*ParetoNbd)(nil),             // 11: perennial.v1.ParetoNbd
+	(*GammaGamma)(nil),            // 12: perennial.v1.GammaGamma
+	(*ThresholdsSet)(nil),         // 13: perennial.v1.ThresholdsSet
+	(*Tier)(nil),                  // 14: perennial.v1.Tier
+	(*UnitCostsSet)(nil),          // 15: perennial.v1.UnitCostsSet
+	(*PolicySet)(nil),             // 16: perennial.v1.PolicySet
+	(*Valuation)(nil),             // 17: perennial.v1.Valuation
+	(*ZoneOffset)(nil),            // 18: perennial.v1.ZoneOffset
+	(*Absorbed)(nil),              // 19: perennial.v1.Absorbed
+	(*Erase)(nil),                 // 20: perennial.v1.Erase
+	nil,                           // 21: perennial.v1.UnitCostsSet.ByCampaignEntry
+	nil,                           // 22: perennial.v1.UnitCostsSet.ByLeadSourceEntry
+	nil,                           // 23: perennial.v1.PolicySet.MarginByProductEntry
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
 }
 var file_perennial_v1_control_proto_depIdxs = []int32{
-	17, // 0: perennial.v1.ClockAdvanced.to:type_name -> google.protobuf.Timestamp
-	17, // 1: perennial.v1.Reassess.clock:type_name -> google.protobuf.Timestamp
-	4,  // 2: perennial.v1.ModelPublished.bg_nbd:type_name -> perennial.v1.BgNbd
-	7,  // 3: perennial.v1.ModelPublished.gamma_gamma:type_name -> perennial.v1.GammaGamma
-	17, // 4: perennial.v1.ModelPublished.trained_to:type_name -> google.protobuf.Timestamp
-	5,  // 5: perennial.v1.ModelPublished.mbg_nbd:type_name -> perennial.v1.MbgNbd
-	6,  // 6: perennial.v1.ModelPublished.pareto_nbd:type_name -> perennial.v1.ParetoNbd
-	9,  // 7: perennial.v1.ThresholdsSet.tiers:type_name -> perennial.v1.Tier
-	15, // 8: perennial.v1.UnitCostsSet.by_campaign:type_name -> perennial.v1.UnitCostsSet.ByCampaignEntry
-	16, // 9: perennial.v1.UnitCostsSet.by_lead_source:type_name -> perennial.v1.UnitCostsSet.ByLeadSourceEntry
-	12, // 10: perennial.v1.PolicySet.zone_offsets:type_name -> perennial.v1.ZoneOffset
-	0,  // 11: perennial.v1.PolicySet.clock_mode:type_name -> perennial.v1.ClockMode
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	24, // 0: perennial.v1.ClockAdvanced.to:type_name -> google.protobuf.Timestamp
+	24, // 1: perennial.v1.Reassess.clock:type_name -> google.protobuf.Timestamp
+	9,  // 2: perennial.v1.ModelPublished.bg_nbd:type_name -> perennial.v1.BgNbd
+	12, // 3: perennial.v1.ModelPublished.gamma_gamma:type_name -> perennial.v1.GammaGamma
+	24, // 4: perennial.v1.ModelPublished.trained_to:type_name -> google.protobuf.Timestamp
+	10, // 5: perennial.v1.ModelPublished.mbg_nbd:type_name -> perennial.v1.MbgNbd
+	11, // 6: perennial.v1.ModelPublished.pareto_nbd:type_name -> perennial.v1.ParetoNbd
+	5,  // 7: perennial.v1.ModelPublished.s_bg:type_name -> perennial.v1.SBg
+	6,  // 8: perennial.v1.ModelPublished.bd_w:type_name -> perennial.v1.BdW
+	7,  // 9: perennial.v1.ModelPublished.leaving:type_name -> perennial.v1.RenewalHazard
+	7,  // 10: perennial.v1.ModelPublished.involuntary:type_name -> perennial.v1.RenewalHazard
+	8,  // 11: perennial.v1.RenewalHazard.weights:type_name -> perennial.v1.HazardWeight
+	14, // 12: perennial.v1.ThresholdsSet.tiers:type_name -> perennial.v1.Tier
+	21, // 13: perennial.v1.UnitCostsSet.by_campaign:type_name -> perennial.v1.UnitCostsSet.ByCampaignEntry
+	22, // 14: perennial.v1.UnitCostsSet.by_lead_source:type_name -> perennial.v1.UnitCostsSet.ByLeadSourceEntry
+	18, // 15: perennial.v1.PolicySet.zone_offsets:type_name -> perennial.v1.ZoneOffset
+	0,  // 16: perennial.v1.PolicySet.clock_mode:type_name -> perennial.v1.ClockMode
+	23, // 17: perennial.v1.PolicySet.margin_by_product:type_name -> perennial.v1.PolicySet.MarginByProductEntry
+	17, // 18: perennial.v1.PolicySet.valuations:type_name -> perennial.v1.Valuation
+	1,  // 19: perennial.v1.Valuation.method:type_name -> perennial.v1.ValueMethod
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_perennial_v1_control_proto_init() }
@@ -1295,8 +1865,8 @@ func file_perennial_v1_control_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_perennial_v1_control_proto_rawDesc), len(file_perennial_v1_control_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   16,
+			NumEnums:      2,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

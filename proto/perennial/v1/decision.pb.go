@@ -143,7 +143,8 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 }
 
 // ModelDecision is a training of the model of a tenant or a segment, and what
-// became of it: a record of model.decisions.v1, key <tenant>/<scope>.
+// became of it: a record of model.decisions.v1, key <tenant>/<scope>, or
+// <tenant>/<scope>/contracts.
 type ModelDecision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose model it is.
@@ -159,7 +160,7 @@ type ModelDecision struct {
 	// Last day, in the tenant's time zone, of what the methods were fitted to;
 	// unset where nothing was compared.
 	WindowFrom *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=window_from,json=windowFrom,proto3" json:"window_from,omitempty"`
-	// Last day of the window, and of the data.
+	// Last day of the data, and of the window unless judged_until is set.
 	WindowUntil *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=window_until,json=windowUntil,proto3" json:"window_until,omitempty"`
 	// Customers who were known before the window, those of a large population a part
 	// of them: by whom the methods were compared.
@@ -170,7 +171,13 @@ type ModelDecision struct {
 	Trials []*ModelTrial `protobuf:"bytes,10,rep,name=trials,proto3" json:"trials,omitempty"`
 	// The candidate, fitted to all of the data; with its number if published. Unset
 	// where no model is identified.
-	Candidate     *ModelPublished `protobuf:"bytes,11,opt,name=candidate,proto3" json:"candidate,omitempty"`
+	Candidate *ModelPublished `protobuf:"bytes,11,opt,name=candidate,proto3" json:"candidate,omitempty"`
+	// True where it is about the model of contracts: customers are then those of the
+	// renewals in the window, and transactions those that were made.
+	Contracts bool `protobuf:"varint,12,opt,name=contracts,proto3" json:"contracts,omitempty"`
+	// Last day of the window where it ends before the data: of later renewals it
+	// isn't known yet what becomes of them.
+	JudgedUntil   *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=judged_until,json=judgedUntil,proto3" json:"judged_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,6 +289,20 @@ func (x *ModelDecision) GetCandidate() *ModelPublished {
 	return nil
 }
 
+func (x *ModelDecision) GetContracts() bool {
+	if x != nil {
+		return x.Contracts
+	}
+	return false
+}
+
+func (x *ModelDecision) GetJudgedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.JudgedUntil
+	}
+	return nil
+}
+
 // ModelTrial is how good one method was in the window.
 type ModelTrial struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -299,8 +320,15 @@ type ModelTrial struct {
 	// Normalised Gini coefficient of the money.
 	MoneyGini *float64 `protobuf:"fixed64,6,opt,name=money_gini,json=moneyGini,proto3,oneof" json:"money_gini,omitempty"`
 	// Mean of the natural logarithm of the probability that was given to the
-	// purchases that a customer made. Models only.
-	LogScore      *float64 `protobuf:"fixed64,7,opt,name=log_score,json=logScore,proto3,oneof" json:"log_score,omitempty"`
+	// purchases that a customer made, or to what became of a renewal. Models only.
+	LogScore *float64 `protobuf:"fixed64,7,opt,name=log_score,json=logScore,proto3,oneof" json:"log_score,omitempty"`
+	// Probability that a renewal which wasn't made had the higher probability of
+	// that than one which was. Contracts only, as the two below.
+	Auc *float64 `protobuf:"fixed64,8,opt,name=auc,proto3,oneof" json:"auc,omitempty"`
+	// Mean distance of probability and share over ten groups of renewals.
+	CalibrationError *float64 `protobuf:"fixed64,9,opt,name=calibration_error,json=calibrationError,proto3,oneof" json:"calibration_error,omitempty"`
+	// Mean squared difference of probability and what became of the renewal.
+	Brier         *float64 `protobuf:"fixed64,10,opt,name=brier,proto3,oneof" json:"brier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -384,11 +412,32 @@ func (x *ModelTrial) GetLogScore() float64 {
 	return 0
 }
 
+func (x *ModelTrial) GetAuc() float64 {
+	if x != nil && x.Auc != nil {
+		return *x.Auc
+	}
+	return 0
+}
+
+func (x *ModelTrial) GetCalibrationError() float64 {
+	if x != nil && x.CalibrationError != nil {
+		return *x.CalibrationError
+	}
+	return 0
+}
+
+func (x *ModelTrial) GetBrier() float64 {
+	if x != nil && x.Brier != nil {
+		return *x.Brier
+	}
+	return 0
+}
+
 var File_perennial_v1_decision_proto protoreflect.FileDescriptor
 
 const file_perennial_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x1bperennial/v1/decision.proto\x12\fperennial.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aperennial/v1/control.proto\"\xed\x03\n" +
+	"\x1bperennial/v1/decision.proto\x12\fperennial.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aperennial/v1/control.proto\"\xca\x04\n" +
 	"\rModelDecision\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
 	"\x05scope\x18\x02 \x01(\tR\x05scope\x129\n" +
@@ -403,7 +452,9 @@ const file_perennial_v1_decision_proto_rawDesc = "" +
 	"\ftransactions\x18\t \x01(\x03R\ftransactions\x120\n" +
 	"\x06trials\x18\n" +
 	" \x03(\v2\x18.perennial.v1.ModelTrialR\x06trials\x12:\n" +
-	"\tcandidate\x18\v \x01(\v2\x1c.perennial.v1.ModelPublishedR\tcandidate\"\x93\x02\n" +
+	"\tcandidate\x18\v \x01(\v2\x1c.perennial.v1.ModelPublishedR\tcandidate\x12\x1c\n" +
+	"\tcontracts\x18\f \x01(\bR\tcontracts\x12=\n" +
+	"\fjudged_until\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\vjudgedUntil\"\x9f\x03\n" +
 	"\n" +
 	"ModelTrial\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12&\n" +
@@ -413,12 +464,19 @@ const file_perennial_v1_decision_proto_rawDesc = "" +
 	"\x04gini\x18\x05 \x01(\x01H\x01R\x04gini\x88\x01\x01\x12\"\n" +
 	"\n" +
 	"money_gini\x18\x06 \x01(\x01H\x02R\tmoneyGini\x88\x01\x01\x12 \n" +
-	"\tlog_score\x18\a \x01(\x01H\x03R\blogScore\x88\x01\x01B\x06\n" +
+	"\tlog_score\x18\a \x01(\x01H\x03R\blogScore\x88\x01\x01\x12\x15\n" +
+	"\x03auc\x18\b \x01(\x01H\x04R\x03auc\x88\x01\x01\x120\n" +
+	"\x11calibration_error\x18\t \x01(\x01H\x05R\x10calibrationError\x88\x01\x01\x12\x19\n" +
+	"\x05brier\x18\n" +
+	" \x01(\x01H\x06R\x05brier\x88\x01\x01B\x06\n" +
 	"\x04_maeB\a\n" +
 	"\x05_giniB\r\n" +
 	"\v_money_giniB\f\n" +
 	"\n" +
-	"_log_score*w\n" +
+	"_log_scoreB\x06\n" +
+	"\x04_aucB\x14\n" +
+	"\x12_calibration_errorB\b\n" +
+	"\x06_brier*w\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11OUTCOME_PUBLISHED\x10\x01\x12\x13\n" +
@@ -460,12 +518,13 @@ var file_perennial_v1_decision_proto_depIdxs = []int32{
 	4, // 3: perennial.v1.ModelDecision.window_until:type_name -> google.protobuf.Timestamp
 	3, // 4: perennial.v1.ModelDecision.trials:type_name -> perennial.v1.ModelTrial
 	5, // 5: perennial.v1.ModelDecision.candidate:type_name -> perennial.v1.ModelPublished
-	1, // 6: perennial.v1.ModelTrial.role:type_name -> perennial.v1.Role
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4, // 6: perennial.v1.ModelDecision.judged_until:type_name -> google.protobuf.Timestamp
+	1, // 7: perennial.v1.ModelTrial.role:type_name -> perennial.v1.Role
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_perennial_v1_decision_proto_init() }

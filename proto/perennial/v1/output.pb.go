@@ -36,6 +36,8 @@ const (
 	Basis_BASIS_POPULATION Basis = 3
 	// No model in force, or no purchase yet: nothing is predicted.
 	Basis_BASIS_INSUFFICIENT_DATA Basis = 4
+	// A rule of the policy on what the customer did so far.
+	Basis_BASIS_RULE Basis = 5
 )
 
 // Enum value maps for Basis.
@@ -46,6 +48,7 @@ var (
 		2: "BASIS_SEGMENT",
 		3: "BASIS_POPULATION",
 		4: "BASIS_INSUFFICIENT_DATA",
+		5: "BASIS_RULE",
 	}
 	Basis_value = map[string]int32{
 		"BASIS_UNSPECIFIED":       0,
@@ -53,6 +56,7 @@ var (
 		"BASIS_SEGMENT":           2,
 		"BASIS_POPULATION":        3,
 		"BASIS_INSUFFICIENT_DATA": 4,
+		"BASIS_RULE":              5,
 	}
 )
 
@@ -95,6 +99,18 @@ const (
 	Method_METHOD_MBG_NBD_GAMMA_GAMMA Method = 2
 	// Pareto/NBD for purchases, Gamma–Gamma for spend.
 	Method_METHOD_PARETO_NBD_GAMMA_GAMMA Method = 3
+	// sBG for renewals, at their price.
+	Method_METHOD_S_BG Method = 4
+	// BdW for renewals, at their price.
+	Method_METHOD_BD_W Method = 5
+	// The policy's: mean purchase × purchases a year × lifespan × margin.
+	Method_METHOD_SIMPLE Method = 6
+	// The policy's: nothing but what was brought already.
+	Method_METHOD_HISTORICAL Method = 7
+	// The policy's: a year's margin, kept from year to year by a retention.
+	Method_METHOD_DYNAMIC Method = 8
+	// The policy's own formula.
+	Method_METHOD_CUSTOM Method = 9
 )
 
 // Enum value maps for Method.
@@ -104,12 +120,24 @@ var (
 		1: "METHOD_BG_NBD_GAMMA_GAMMA",
 		2: "METHOD_MBG_NBD_GAMMA_GAMMA",
 		3: "METHOD_PARETO_NBD_GAMMA_GAMMA",
+		4: "METHOD_S_BG",
+		5: "METHOD_BD_W",
+		6: "METHOD_SIMPLE",
+		7: "METHOD_HISTORICAL",
+		8: "METHOD_DYNAMIC",
+		9: "METHOD_CUSTOM",
 	}
 	Method_value = map[string]int32{
 		"METHOD_UNSPECIFIED":            0,
 		"METHOD_BG_NBD_GAMMA_GAMMA":     1,
 		"METHOD_MBG_NBD_GAMMA_GAMMA":    2,
 		"METHOD_PARETO_NBD_GAMMA_GAMMA": 3,
+		"METHOD_S_BG":                   4,
+		"METHOD_BD_W":                   5,
+		"METHOD_SIMPLE":                 6,
+		"METHOD_HISTORICAL":             7,
+		"METHOD_DYNAMIC":                8,
+		"METHOD_CUSTOM":                 9,
 	}
 )
 
@@ -589,8 +617,10 @@ type HistoricValue struct {
 	FirstTransactionAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=first_transaction_at,json=firstTransactionAt,proto3" json:"first_transaction_at,omitempty"`
 	// When the last one was.
 	LastTransactionAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_transaction_at,json=lastTransactionAt,proto3" json:"last_transaction_at,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What stands of the purchases of the tenant's financial year so far.
+	FinancialYearMinor int64 `protobuf:"varint,9,opt,name=financial_year_minor,json=financialYearMinor,proto3" json:"financial_year_minor,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *HistoricValue) Reset() {
@@ -679,6 +709,13 @@ func (x *HistoricValue) GetLastTransactionAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *HistoricValue) GetFinancialYearMinor() int64 {
+	if x != nil {
+		return x.FinancialYearMinor
+	}
+	return 0
+}
+
 // Prediction is the residual value over the horizon.
 type Prediction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -706,8 +743,12 @@ type Prediction struct {
 	RepeatTransactions int32 `protobuf:"varint,11,opt,name=repeat_transactions,json=repeatTransactions,proto3" json:"repeat_transactions,omitempty"`
 	// Age at the last purchase (t_x): days from the first to it.
 	LastTransactionAgeDays int32 `protobuf:"varint,12,opt,name=last_transaction_age_days,json=lastTransactionAgeDays,proto3" json:"last_transaction_age_days,omitempty"`
-	// Age now (T): days from the first purchase to as_of.
-	AgeDays       int32 `protobuf:"varint,13,opt,name=age_days,json=ageDays,proto3" json:"age_days,omitempty"`
+	// Age now (T): days from the first purchase to as_of. Renewals and starts of
+	// contracts are no purchases here.
+	AgeDays int32 `protobuf:"varint,13,opt,name=age_days,json=ageDays,proto3" json:"age_days,omitempty"`
+	// The part of contracts; absent where none runs, or no model of contracts is in
+	// force.
+	Contracts     *ContractPrediction `protobuf:"bytes,14,opt,name=contracts,proto3" json:"contracts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -833,27 +874,152 @@ func (x *Prediction) GetAgeDays() int32 {
 	return 0
 }
 
+func (x *Prediction) GetContracts() *ContractPrediction {
+	if x != nil {
+		return x.Contracts
+	}
+	return nil
+}
+
+// ContractPrediction is what renewals are expected to bring over the horizon;
+// it is part of the residual value.
+type ContractPrediction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it was found.
+	Method Method `protobuf:"varint,1,opt,name=method,proto3,enum=perennial.v1.Method" json:"method,omitempty"`
+	// Name of the model of contracts.
+	ModelId string `protobuf:"bytes,2,opt,name=model_id,json=modelId,proto3" json:"model_id,omitempty"`
+	// Contracts that run.
+	Running int32 `protobuf:"varint,3,opt,name=running,proto3" json:"running,omitempty"`
+	// Discounted margin of the renewals to come.
+	ResidualMinor int64 `protobuf:"varint,4,opt,name=residual_minor,json=residualMinor,proto3" json:"residual_minor,omitempty"`
+	// Renewals expected over the horizon, millionths.
+	ExpectedRenewalsPpm int64 `protobuf:"varint,5,opt,name=expected_renewals_ppm,json=expectedRenewalsPpm,proto3" json:"expected_renewals_ppm,omitempty"`
+	// Of the contract with the most at risk: the plan.
+	Plan string `protobuf:"bytes,6,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Of it: periods paid so far.
+	TenurePeriods int32 `protobuf:"varint,7,opt,name=tenure_periods,json=tenurePeriods,proto3" json:"tenure_periods,omitempty"`
+	// Of it: when the next renewal is due.
+	RenewalAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=renewal_at,json=renewalAt,proto3" json:"renewal_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContractPrediction) Reset() {
+	*x = ContractPrediction{}
+	mi := &file_perennial_v1_output_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContractPrediction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContractPrediction) ProtoMessage() {}
+
+func (x *ContractPrediction) ProtoReflect() protoreflect.Message {
+	mi := &file_perennial_v1_output_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContractPrediction.ProtoReflect.Descriptor instead.
+func (*ContractPrediction) Descriptor() ([]byte, []int) {
+	return file_perennial_v1_output_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ContractPrediction) GetMethod() Method {
+	if x != nil {
+		return x.Method
+	}
+	return Method_METHOD_UNSPECIFIED
+}
+
+func (x *ContractPrediction) GetModelId() string {
+	if x != nil {
+		return x.ModelId
+	}
+	return ""
+}
+
+func (x *ContractPrediction) GetRunning() int32 {
+	if x != nil {
+		return x.Running
+	}
+	return 0
+}
+
+func (x *ContractPrediction) GetResidualMinor() int64 {
+	if x != nil {
+		return x.ResidualMinor
+	}
+	return 0
+}
+
+func (x *ContractPrediction) GetExpectedRenewalsPpm() int64 {
+	if x != nil {
+		return x.ExpectedRenewalsPpm
+	}
+	return 0
+}
+
+func (x *ContractPrediction) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
+func (x *ContractPrediction) GetTenurePeriods() int32 {
+	if x != nil {
+		return x.TenurePeriods
+	}
+	return 0
+}
+
+func (x *ContractPrediction) GetRenewalAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RenewalAt
+	}
+	return nil
+}
+
 // Churn is the state of risk at one version.
 type Churn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the probability lies.
 	Band Band `protobuf:"varint,1,opt,name=band,proto3,enum=perennial.v1.Band" json:"band,omitempty"`
-	// Probability of no purchase within the horizon, millionths.
+	// Probability of no purchase within the horizon, millionths. Where a contract
+	// runs: that it isn't renewed at a renewal that is due within the horizon, or
+	// at the next one. Of several contracts the one with the most at risk counts.
 	ProbabilityPpm int32 `protobuf:"varint,2,opt,name=probability_ppm,json=probabilityPpm,proto3" json:"probability_ppm,omitempty"`
 	// Days within which a purchase is looked for.
 	HorizonDays int32 `protobuf:"varint,3,opt,name=horizon_days,json=horizonDays,proto3" json:"horizon_days,omitempty"`
-	// Residual value times that probability.
+	// Residual value times that probability; with contracts the sum over
+	// purchases and contracts, each times its own.
 	ValueAtRiskMinor int64 `protobuf:"varint,4,opt,name=value_at_risk_minor,json=valueAtRiskMinor,proto3" json:"value_at_risk_minor,omitempty"`
 	// When the band next changes if nothing happens; absent: not within the
-	// next ten years.
+	// next ten years, and not within 400 days where a contract runs.
 	BandChangesAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=band_changes_at,json=bandChangesAt,proto3" json:"band_changes_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Of a contract: the part of probability_ppm in which the customer leaves, and
+	// that in which payments fail for good; both 0 where they aren't told apart.
+	VoluntaryPpm int32 `protobuf:"varint,6,opt,name=voluntary_ppm,json=voluntaryPpm,proto3" json:"voluntary_ppm,omitempty"`
+	// The second part.
+	InvoluntaryPpm int32 `protobuf:"varint,7,opt,name=involuntary_ppm,json=involuntaryPpm,proto3" json:"involuntary_ppm,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Churn) Reset() {
 	*x = Churn{}
-	mi := &file_perennial_v1_output_proto_msgTypes[5]
+	mi := &file_perennial_v1_output_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +1031,7 @@ func (x *Churn) String() string {
 func (*Churn) ProtoMessage() {}
 
 func (x *Churn) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_output_proto_msgTypes[5]
+	mi := &file_perennial_v1_output_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +1044,7 @@ func (x *Churn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Churn.ProtoReflect.Descriptor instead.
 func (*Churn) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_output_proto_rawDescGZIP(), []int{5}
+	return file_perennial_v1_output_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Churn) GetBand() Band {
@@ -916,6 +1082,20 @@ func (x *Churn) GetBandChangesAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Churn) GetVoluntaryPpm() int32 {
+	if x != nil {
+		return x.VoluntaryPpm
+	}
+	return 0
+}
+
+func (x *Churn) GetInvoluntaryPpm() int32 {
+	if x != nil {
+		return x.InvoluntaryPpm
+	}
+	return 0
+}
+
 // Reason is one signed contribution to a churn probability.
 type Reason struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -931,7 +1111,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_perennial_v1_output_proto_msgTypes[6]
+	mi := &file_perennial_v1_output_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1123,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_output_proto_msgTypes[6]
+	mi := &file_perennial_v1_output_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1136,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_output_proto_rawDescGZIP(), []int{6}
+	return file_perennial_v1_output_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Reason) GetCode() string {
@@ -1000,7 +1180,8 @@ type ChurnRisk struct {
 	Churn *Churn `protobuf:"bytes,7,opt,name=churn,proto3" json:"churn,omitempty"`
 	// Band at version − 1.
 	PreviousBand Band `protobuf:"varint,8,opt,name=previous_band,json=previousBand,proto3,enum=perennial.v1.Band" json:"previous_band,omitempty"`
-	// Why, the heaviest first.
+	// Why, the heaviest first, and at the end where they start from: they add up to
+	// the log-odds of the probability.
 	Reasons []*Reason `protobuf:"bytes,9,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// Residual value at this version.
 	ResidualMinor int64 `protobuf:"varint,10,opt,name=residual_minor,json=residualMinor,proto3" json:"residual_minor,omitempty"`
@@ -1017,14 +1198,18 @@ type ChurnRisk struct {
 	// Numbers of the parameters that were in force.
 	Parameters *ParameterNumbers `protobuf:"bytes,16,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	// True where the causing event was history being loaded: no alarm.
-	Backfill      bool `protobuf:"varint,17,opt,name=backfill,proto3" json:"backfill,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Backfill bool `protobuf:"varint,17,opt,name=backfill,proto3" json:"backfill,omitempty"`
+	// Why payments are likely or unlikely to fail where the customer is lost, in the
+	// same way: they add up to the log-odds of involuntary_ppm / probability_ppm.
+	// Empty where the two aren't told apart.
+	InvoluntaryReasons []*Reason `protobuf:"bytes,18,rep,name=involuntary_reasons,json=involuntaryReasons,proto3" json:"involuntary_reasons,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ChurnRisk) Reset() {
 	*x = ChurnRisk{}
-	mi := &file_perennial_v1_output_proto_msgTypes[7]
+	mi := &file_perennial_v1_output_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1036,7 +1221,7 @@ func (x *ChurnRisk) String() string {
 func (*ChurnRisk) ProtoMessage() {}
 
 func (x *ChurnRisk) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_output_proto_msgTypes[7]
+	mi := &file_perennial_v1_output_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1049,7 +1234,7 @@ func (x *ChurnRisk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChurnRisk.ProtoReflect.Descriptor instead.
 func (*ChurnRisk) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_output_proto_rawDescGZIP(), []int{7}
+	return file_perennial_v1_output_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ChurnRisk) GetTenant() string {
@@ -1171,6 +1356,13 @@ func (x *ChurnRisk) GetBackfill() bool {
 	return false
 }
 
+func (x *ChurnRisk) GetInvoluntaryReasons() []*Reason {
+	if x != nil {
+		return x.InvoluntaryReasons
+	}
+	return nil
+}
+
 // ParameterNumbers names the parameters that a result rests on; 0: none.
 type ParameterNumbers struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1181,14 +1373,16 @@ type ParameterNumbers struct {
 	// Of the UnitCostsSet.
 	UnitCosts int64 `protobuf:"varint,3,opt,name=unit_costs,json=unitCosts,proto3" json:"unit_costs,omitempty"`
 	// Of the PolicySet.
-	Policy        int64 `protobuf:"varint,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	Policy int64 `protobuf:"varint,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Of the ModelPublished that judged the customer's contracts.
+	ContractModel int64 `protobuf:"varint,5,opt,name=contract_model,json=contractModel,proto3" json:"contract_model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ParameterNumbers) Reset() {
 	*x = ParameterNumbers{}
-	mi := &file_perennial_v1_output_proto_msgTypes[8]
+	mi := &file_perennial_v1_output_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1394,7 @@ func (x *ParameterNumbers) String() string {
 func (*ParameterNumbers) ProtoMessage() {}
 
 func (x *ParameterNumbers) ProtoReflect() protoreflect.Message {
-	mi := &file_perennial_v1_output_proto_msgTypes[8]
+	mi := &file_perennial_v1_output_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1407,7 @@ func (x *ParameterNumbers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParameterNumbers.ProtoReflect.Descriptor instead.
 func (*ParameterNumbers) Descriptor() ([]byte, []int) {
-	return file_perennial_v1_output_proto_rawDescGZIP(), []int{8}
+	return file_perennial_v1_output_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ParameterNumbers) GetModel() int64 {
@@ -1240,6 +1434,13 @@ func (x *ParameterNumbers) GetUnitCosts() int64 {
 func (x *ParameterNumbers) GetPolicy() int64 {
 	if x != nil {
 		return x.Policy
+	}
+	return 0
+}
+
+func (x *ParameterNumbers) GetContractModel() int64 {
+	if x != nil {
+		return x.ContractModel
 	}
 	return 0
 }
@@ -1288,7 +1489,7 @@ const file_perennial_v1_output_proto_rawDesc = "" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12&\n" +
 	"\x0fsource_event_id\x18\x03 \x01(\tR\rsourceEventId\x12;\n" +
 	"\voccurred_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"occurredAt\"\x83\x03\n" +
+	"occurredAt\"\xb5\x03\n" +
 	"\rHistoricValue\x12\x1f\n" +
 	"\vgross_minor\x18\x01 \x01(\x03R\n" +
 	"grossMinor\x12%\n" +
@@ -1298,7 +1499,8 @@ const file_perennial_v1_output_proto_rawDesc = "" +
 	"\x12service_cost_minor\x18\x05 \x01(\x03R\x10serviceCostMinor\x12\"\n" +
 	"\ftransactions\x18\x06 \x01(\x05R\ftransactions\x12L\n" +
 	"\x14first_transaction_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x12firstTransactionAt\x12J\n" +
-	"\x13last_transaction_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x11lastTransactionAt\"\xb4\x04\n" +
+	"\x13last_transaction_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x11lastTransactionAt\x120\n" +
+	"\x14financial_year_minor\x18\t \x01(\x03R\x12financialYearMinor\"\xf4\x04\n" +
 	"\n" +
 	"Prediction\x12,\n" +
 	"\x06method\x18\x01 \x01(\x0e2\x14.perennial.v1.MethodR\x06method\x12\x19\n" +
@@ -1314,18 +1516,31 @@ const file_perennial_v1_output_proto_rawDesc = "" +
 	" \x01(\x03R\x12expectedSpendMinor\x12/\n" +
 	"\x13repeat_transactions\x18\v \x01(\x05R\x12repeatTransactions\x129\n" +
 	"\x19last_transaction_age_days\x18\f \x01(\x05R\x16lastTransactionAgeDays\x12\x19\n" +
-	"\bage_days\x18\r \x01(\x05R\aageDays\"\xee\x01\n" +
+	"\bage_days\x18\r \x01(\x05R\aageDays\x12>\n" +
+	"\tcontracts\x18\x0e \x01(\v2 .perennial.v1.ContractPredictionR\tcontracts\"\xc8\x02\n" +
+	"\x12ContractPrediction\x12,\n" +
+	"\x06method\x18\x01 \x01(\x0e2\x14.perennial.v1.MethodR\x06method\x12\x19\n" +
+	"\bmodel_id\x18\x02 \x01(\tR\amodelId\x12\x18\n" +
+	"\arunning\x18\x03 \x01(\x05R\arunning\x12%\n" +
+	"\x0eresidual_minor\x18\x04 \x01(\x03R\rresidualMinor\x122\n" +
+	"\x15expected_renewals_ppm\x18\x05 \x01(\x03R\x13expectedRenewalsPpm\x12\x12\n" +
+	"\x04plan\x18\x06 \x01(\tR\x04plan\x12%\n" +
+	"\x0etenure_periods\x18\a \x01(\x05R\rtenurePeriods\x129\n" +
+	"\n" +
+	"renewal_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\trenewalAt\"\xbc\x02\n" +
 	"\x05Churn\x12&\n" +
 	"\x04band\x18\x01 \x01(\x0e2\x12.perennial.v1.BandR\x04band\x12'\n" +
 	"\x0fprobability_ppm\x18\x02 \x01(\x05R\x0eprobabilityPpm\x12!\n" +
 	"\fhorizon_days\x18\x03 \x01(\x05R\vhorizonDays\x12-\n" +
 	"\x13value_at_risk_minor\x18\x04 \x01(\x03R\x10valueAtRiskMinor\x12B\n" +
-	"\x0fband_changes_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rbandChangesAt\"R\n" +
+	"\x0fband_changes_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rbandChangesAt\x12#\n" +
+	"\rvoluntary_ppm\x18\x06 \x01(\x05R\fvoluntaryPpm\x12'\n" +
+	"\x0finvoluntary_ppm\x18\a \x01(\x05R\x0einvoluntaryPpm\"R\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12 \n" +
 	"\flog_odds_ppm\x18\x03 \x01(\x03R\n" +
-	"logOddsPpm\"\xab\x05\n" +
+	"logOddsPpm\"\xf2\x05\n" +
 	"\tChurnRisk\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1a\n" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x12\x18\n" +
@@ -1347,7 +1562,8 @@ const file_perennial_v1_output_proto_rawDesc = "" +
 	"\n" +
 	"parameters\x18\x10 \x01(\v2\x1e.perennial.v1.ParameterNumbersR\n" +
 	"parameters\x12\x1a\n" +
-	"\bbackfill\x18\x11 \x01(\bR\bbackfill\"\x7f\n" +
+	"\bbackfill\x18\x11 \x01(\bR\bbackfill\x12E\n" +
+	"\x13involuntary_reasons\x18\x12 \x03(\v2\x14.perennial.v1.ReasonR\x12involuntaryReasons\"\xa6\x01\n" +
 	"\x10ParameterNumbers\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\x03R\x05model\x12\x1e\n" +
 	"\n" +
@@ -1355,18 +1571,27 @@ const file_perennial_v1_output_proto_rawDesc = "" +
 	"thresholds\x12\x1d\n" +
 	"\n" +
 	"unit_costs\x18\x03 \x01(\x03R\tunitCosts\x12\x16\n" +
-	"\x06policy\x18\x04 \x01(\x03R\x06policy*z\n" +
+	"\x06policy\x18\x04 \x01(\x03R\x06policy\x12%\n" +
+	"\x0econtract_model\x18\x05 \x01(\x03R\rcontractModel*\x8a\x01\n" +
 	"\x05Basis\x12\x15\n" +
 	"\x11BASIS_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10BASIS_INDIVIDUAL\x10\x01\x12\x11\n" +
 	"\rBASIS_SEGMENT\x10\x02\x12\x14\n" +
 	"\x10BASIS_POPULATION\x10\x03\x12\x1b\n" +
-	"\x17BASIS_INSUFFICIENT_DATA\x10\x04*\x82\x01\n" +
+	"\x17BASIS_INSUFFICIENT_DATA\x10\x04\x12\x0e\n" +
+	"\n" +
+	"BASIS_RULE\x10\x05*\xf5\x01\n" +
 	"\x06Method\x12\x16\n" +
 	"\x12METHOD_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19METHOD_BG_NBD_GAMMA_GAMMA\x10\x01\x12\x1e\n" +
 	"\x1aMETHOD_MBG_NBD_GAMMA_GAMMA\x10\x02\x12!\n" +
-	"\x1dMETHOD_PARETO_NBD_GAMMA_GAMMA\x10\x03*k\n" +
+	"\x1dMETHOD_PARETO_NBD_GAMMA_GAMMA\x10\x03\x12\x0f\n" +
+	"\vMETHOD_S_BG\x10\x04\x12\x0f\n" +
+	"\vMETHOD_BD_W\x10\x05\x12\x11\n" +
+	"\rMETHOD_SIMPLE\x10\x06\x12\x15\n" +
+	"\x11METHOD_HISTORICAL\x10\a\x12\x12\n" +
+	"\x0eMETHOD_DYNAMIC\x10\b\x12\x11\n" +
+	"\rMETHOD_CUSTOM\x10\t*k\n" +
 	"\x04Band\x12\x14\n" +
 	"\x10BAND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bBAND_LOW\x10\x01\x12\x0e\n" +
@@ -1389,7 +1614,7 @@ func file_perennial_v1_output_proto_rawDescGZIP() []byte {
 }
 
 var file_perennial_v1_output_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_perennial_v1_output_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_perennial_v1_output_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_perennial_v1_output_proto_goTypes = []any{
 	(Basis)(0),                    // 0: perennial.v1.Basis
 	(Method)(0),                   // 1: perennial.v1.Method
@@ -1399,42 +1624,47 @@ var file_perennial_v1_output_proto_goTypes = []any{
 	(*Cause)(nil),                 // 5: perennial.v1.Cause
 	(*HistoricValue)(nil),         // 6: perennial.v1.HistoricValue
 	(*Prediction)(nil),            // 7: perennial.v1.Prediction
-	(*Churn)(nil),                 // 8: perennial.v1.Churn
-	(*Reason)(nil),                // 9: perennial.v1.Reason
-	(*ChurnRisk)(nil),             // 10: perennial.v1.ChurnRisk
-	(*ParameterNumbers)(nil),      // 11: perennial.v1.ParameterNumbers
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*Touch)(nil),                 // 13: perennial.v1.Touch
+	(*ContractPrediction)(nil),    // 8: perennial.v1.ContractPrediction
+	(*Churn)(nil),                 // 9: perennial.v1.Churn
+	(*Reason)(nil),                // 10: perennial.v1.Reason
+	(*ChurnRisk)(nil),             // 11: perennial.v1.ChurnRisk
+	(*ParameterNumbers)(nil),      // 12: perennial.v1.ParameterNumbers
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*Touch)(nil),                 // 14: perennial.v1.Touch
 }
 var file_perennial_v1_output_proto_depIdxs = []int32{
-	12, // 0: perennial.v1.CltvUpdate.as_of:type_name -> google.protobuf.Timestamp
+	13, // 0: perennial.v1.CltvUpdate.as_of:type_name -> google.protobuf.Timestamp
 	5,  // 1: perennial.v1.CltvUpdate.cause:type_name -> perennial.v1.Cause
 	6,  // 2: perennial.v1.CltvUpdate.historic:type_name -> perennial.v1.HistoricValue
 	7,  // 3: perennial.v1.CltvUpdate.prediction:type_name -> perennial.v1.Prediction
-	13, // 4: perennial.v1.CltvUpdate.acquisition:type_name -> perennial.v1.Touch
-	8,  // 5: perennial.v1.CltvUpdate.churn:type_name -> perennial.v1.Churn
+	14, // 4: perennial.v1.CltvUpdate.acquisition:type_name -> perennial.v1.Touch
+	9,  // 5: perennial.v1.CltvUpdate.churn:type_name -> perennial.v1.Churn
 	3,  // 6: perennial.v1.CltvUpdate.consent:type_name -> perennial.v1.ConsentFlags
-	11, // 7: perennial.v1.CltvUpdate.parameters:type_name -> perennial.v1.ParameterNumbers
-	12, // 8: perennial.v1.Cause.occurred_at:type_name -> google.protobuf.Timestamp
-	12, // 9: perennial.v1.HistoricValue.first_transaction_at:type_name -> google.protobuf.Timestamp
-	12, // 10: perennial.v1.HistoricValue.last_transaction_at:type_name -> google.protobuf.Timestamp
+	12, // 7: perennial.v1.CltvUpdate.parameters:type_name -> perennial.v1.ParameterNumbers
+	13, // 8: perennial.v1.Cause.occurred_at:type_name -> google.protobuf.Timestamp
+	13, // 9: perennial.v1.HistoricValue.first_transaction_at:type_name -> google.protobuf.Timestamp
+	13, // 10: perennial.v1.HistoricValue.last_transaction_at:type_name -> google.protobuf.Timestamp
 	1,  // 11: perennial.v1.Prediction.method:type_name -> perennial.v1.Method
 	0,  // 12: perennial.v1.Prediction.basis:type_name -> perennial.v1.Basis
-	2,  // 13: perennial.v1.Churn.band:type_name -> perennial.v1.Band
-	12, // 14: perennial.v1.Churn.band_changes_at:type_name -> google.protobuf.Timestamp
-	12, // 15: perennial.v1.ChurnRisk.as_of:type_name -> google.protobuf.Timestamp
-	5,  // 16: perennial.v1.ChurnRisk.cause:type_name -> perennial.v1.Cause
-	8,  // 17: perennial.v1.ChurnRisk.churn:type_name -> perennial.v1.Churn
-	2,  // 18: perennial.v1.ChurnRisk.previous_band:type_name -> perennial.v1.Band
-	9,  // 19: perennial.v1.ChurnRisk.reasons:type_name -> perennial.v1.Reason
-	13, // 20: perennial.v1.ChurnRisk.acquisition:type_name -> perennial.v1.Touch
-	3,  // 21: perennial.v1.ChurnRisk.consent:type_name -> perennial.v1.ConsentFlags
-	11, // 22: perennial.v1.ChurnRisk.parameters:type_name -> perennial.v1.ParameterNumbers
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	8,  // 13: perennial.v1.Prediction.contracts:type_name -> perennial.v1.ContractPrediction
+	1,  // 14: perennial.v1.ContractPrediction.method:type_name -> perennial.v1.Method
+	13, // 15: perennial.v1.ContractPrediction.renewal_at:type_name -> google.protobuf.Timestamp
+	2,  // 16: perennial.v1.Churn.band:type_name -> perennial.v1.Band
+	13, // 17: perennial.v1.Churn.band_changes_at:type_name -> google.protobuf.Timestamp
+	13, // 18: perennial.v1.ChurnRisk.as_of:type_name -> google.protobuf.Timestamp
+	5,  // 19: perennial.v1.ChurnRisk.cause:type_name -> perennial.v1.Cause
+	9,  // 20: perennial.v1.ChurnRisk.churn:type_name -> perennial.v1.Churn
+	2,  // 21: perennial.v1.ChurnRisk.previous_band:type_name -> perennial.v1.Band
+	10, // 22: perennial.v1.ChurnRisk.reasons:type_name -> perennial.v1.Reason
+	14, // 23: perennial.v1.ChurnRisk.acquisition:type_name -> perennial.v1.Touch
+	3,  // 24: perennial.v1.ChurnRisk.consent:type_name -> perennial.v1.ConsentFlags
+	12, // 25: perennial.v1.ChurnRisk.parameters:type_name -> perennial.v1.ParameterNumbers
+	10, // 26: perennial.v1.ChurnRisk.involuntary_reasons:type_name -> perennial.v1.Reason
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_perennial_v1_output_proto_init() }
@@ -1449,7 +1679,7 @@ func file_perennial_v1_output_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_perennial_v1_output_proto_rawDesc), len(file_perennial_v1_output_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

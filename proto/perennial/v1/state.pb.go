@@ -919,15 +919,17 @@ type CustomerState_Scored struct {
 	DueInDays uint32 `protobuf:"varint,13,opt,name=due_in_days,json=dueInDays,proto3" json:"due_in_days,omitempty"`
 	// Due day less the bucket of the due index in which the customer stands.
 	IndexLeadDays int32 `protobuf:"zigzag32,14,opt,name=index_lead_days,json=indexLeadDays,proto3" json:"index_lead_days,omitempty"`
-	// Numbers of model, thresholds, unit costs and policy.
+	// Numbers of model, thresholds, unit costs and policy, and that of the model of contracts unless it is 0.
 	Parameters []uint64 `protobuf:"varint,15,rep,packed,name=parameters,proto3" json:"parameters,omitempty"`
 	// What each call was charged with: 0: its cost, nothing where that is unknown; 1: not yet, it is dated ahead; else the
 	// charge plus two.
 	CallCharges []uint64 `protobuf:"varint,16,rep,packed,name=call_charges,json=callCharges,proto3" json:"call_charges,omitempty"`
 	// Bucket of the due index where nothing is due, days since 1970-01-01.
-	IndexedDay    uint32 `protobuf:"varint,17,opt,name=indexed_day,json=indexedDay,proto3" json:"indexed_day,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	IndexedDay uint32 `protobuf:"varint,17,opt,name=indexed_day,json=indexedDay,proto3" json:"indexed_day,omitempty"`
+	// Value at risk, less residual value times churn probability.
+	AtRiskMoreMinor int64 `protobuf:"zigzag64,18,opt,name=at_risk_more_minor,json=atRiskMoreMinor,proto3" json:"at_risk_more_minor,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CustomerState_Scored) Reset() {
@@ -1079,6 +1081,13 @@ func (x *CustomerState_Scored) GetIndexedDay() uint32 {
 	return 0
 }
 
+func (x *CustomerState_Scored) GetAtRiskMoreMinor() int64 {
+	if x != nil {
+		return x.AtRiskMoreMinor
+	}
+	return 0
+}
+
 // ClosedSales are totals of sales that fell out.
 type CustomerState_ClosedSales struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1101,7 +1110,22 @@ type CustomerState_ClosedSales struct {
 	// What of it had a known cost of goods, and that cost.
 	KnownMinor uint64 `protobuf:"varint,9,opt,name=known_minor,json=knownMinor,proto3" json:"known_minor,omitempty"`
 	// That cost.
-	CostMinor     uint64 `protobuf:"varint,10,opt,name=cost_minor,json=costMinor,proto3" json:"cost_minor,omitempty"`
+	CostMinor uint64 `protobuf:"varint,10,opt,name=cost_minor,json=costMinor,proto3" json:"cost_minor,omitempty"`
+	// What of the five above is of contracts (starts and renewals), so that purchases are what is left: days with nothing
+	// else,
+	ContractDays uint64 `protobuf:"varint,11,opt,name=contract_days,json=contractDays,proto3" json:"contract_days,omitempty"`
+	// milliseconds from the first of all to the first purchase,
+	FirstLater uint64 `protobuf:"varint,12,opt,name=first_later,json=firstLater,proto3" json:"first_later,omitempty"`
+	// milliseconds from the last purchase to the last of all,
+	LastEarlier uint64 `protobuf:"varint,13,opt,name=last_earlier,json=lastEarlier,proto3" json:"last_earlier,omitempty"`
+	// money,
+	ContractMinor uint64 `protobuf:"varint,14,opt,name=contract_minor,json=contractMinor,proto3" json:"contract_minor,omitempty"`
+	// and money of the first day, less that of the first day with a purchase.
+	FirstDayLessMinor int64 `protobuf:"zigzag64,15,opt,name=first_day_less_minor,json=firstDayLessMinor,proto3" json:"first_day_less_minor,omitempty"`
+	// First local day of the financial year of the last sale, days since 1970-01-01.
+	YearDay uint64 `protobuf:"varint,16,opt,name=year_day,json=yearDay,proto3" json:"year_day,omitempty"`
+	// What stood of the sales of that year.
+	YearMinor     uint64 `protobuf:"varint,17,opt,name=year_minor,json=yearMinor,proto3" json:"year_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1202,6 +1226,55 @@ func (x *CustomerState_ClosedSales) GetKnownMinor() uint64 {
 func (x *CustomerState_ClosedSales) GetCostMinor() uint64 {
 	if x != nil {
 		return x.CostMinor
+	}
+	return 0
+}
+
+func (x *CustomerState_ClosedSales) GetContractDays() uint64 {
+	if x != nil {
+		return x.ContractDays
+	}
+	return 0
+}
+
+func (x *CustomerState_ClosedSales) GetFirstLater() uint64 {
+	if x != nil {
+		return x.FirstLater
+	}
+	return 0
+}
+
+func (x *CustomerState_ClosedSales) GetLastEarlier() uint64 {
+	if x != nil {
+		return x.LastEarlier
+	}
+	return 0
+}
+
+func (x *CustomerState_ClosedSales) GetContractMinor() uint64 {
+	if x != nil {
+		return x.ContractMinor
+	}
+	return 0
+}
+
+func (x *CustomerState_ClosedSales) GetFirstDayLessMinor() int64 {
+	if x != nil {
+		return x.FirstDayLessMinor
+	}
+	return 0
+}
+
+func (x *CustomerState_ClosedSales) GetYearDay() uint64 {
+	if x != nil {
+		return x.YearDay
+	}
+	return 0
+}
+
+func (x *CustomerState_ClosedSales) GetYearMinor() uint64 {
+	if x != nil {
+		return x.YearMinor
 	}
 	return 0
 }
@@ -1537,7 +1610,21 @@ type CustomerState_Contract struct {
 	// When the cancellation takes effect.
 	EndsAt uint64 `protobuf:"varint,9,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
 	// End of the paid period.
-	PaidUntil     uint64 `protobuf:"varint,10,opt,name=paid_until,json=paidUntil,proto3" json:"paid_until,omitempty"`
+	PaidUntil uint64 `protobuf:"varint,10,opt,name=paid_until,json=paidUntil,proto3" json:"paid_until,omitempty"`
+	// Earliest start or renewal.
+	FirstAt uint64 `protobuf:"varint,11,opt,name=first_at,json=firstAt,proto3" json:"first_at,omitempty"`
+	// Latest start or renewal.
+	PaidAt uint64 `protobuf:"varint,12,opt,name=paid_at,json=paidAt,proto3" json:"paid_at,omitempty"`
+	// End of the period that the latest paid, as it said.
+	LastUntil uint64 `protobuf:"varint,13,opt,name=last_until,json=lastUntil,proto3" json:"last_until,omitempty"`
+	// What the latest renewal brought.
+	LastMinor uint64 `protobuf:"varint,14,opt,name=last_minor,json=lastMinor,proto3" json:"last_minor,omitempty"`
+	// When the plan was said: twice the Unix milliseconds, one more if by a change, which counts after a start of the same time.
+	PlanSaid uint64 `protobuf:"varint,15,opt,name=plan_said,json=planSaid,proto3" json:"plan_said,omitempty"`
+	// When the price was.
+	PriceSaid uint64 `protobuf:"varint,16,opt,name=price_said,json=priceSaid,proto3" json:"price_said,omitempty"`
+	// When the period was.
+	PeriodSaid    uint64 `protobuf:"varint,17,opt,name=period_said,json=periodSaid,proto3" json:"period_said,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1638,6 +1725,55 @@ func (x *CustomerState_Contract) GetEndsAt() uint64 {
 func (x *CustomerState_Contract) GetPaidUntil() uint64 {
 	if x != nil {
 		return x.PaidUntil
+	}
+	return 0
+}
+
+func (x *CustomerState_Contract) GetFirstAt() uint64 {
+	if x != nil {
+		return x.FirstAt
+	}
+	return 0
+}
+
+func (x *CustomerState_Contract) GetPaidAt() uint64 {
+	if x != nil {
+		return x.PaidAt
+	}
+	return 0
+}
+
+func (x *CustomerState_Contract) GetLastUntil() uint64 {
+	if x != nil {
+		return x.LastUntil
+	}
+	return 0
+}
+
+func (x *CustomerState_Contract) GetLastMinor() uint64 {
+	if x != nil {
+		return x.LastMinor
+	}
+	return 0
+}
+
+func (x *CustomerState_Contract) GetPlanSaid() uint64 {
+	if x != nil {
+		return x.PlanSaid
+	}
+	return 0
+}
+
+func (x *CustomerState_Contract) GetPriceSaid() uint64 {
+	if x != nil {
+		return x.PriceSaid
+	}
+	return 0
+}
+
+func (x *CustomerState_Contract) GetPeriodSaid() uint64 {
+	if x != nil {
+		return x.PeriodSaid
 	}
 	return 0
 }
@@ -1886,7 +2022,7 @@ const file_perennial_v1_state_proto_rawDesc = "" +
 	"thresholds\x129\n" +
 	"\n" +
 	"unit_costs\x18\x05 \x01(\v2\x1a.perennial.v1.UnitCostsSetR\tunitCosts\x12/\n" +
-	"\x06policy\x18\x06 \x01(\v2\x17.perennial.v1.PolicySetR\x06policy\"\xee$\n" +
+	"\x06policy\x18\x06 \x01(\v2\x17.perennial.v1.PolicySetR\x06policy\"\xe5(\n" +
 	"\rCustomerState\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x1f\n" +
 	"\vnext_offset\x18\x02 \x01(\x04R\n" +
@@ -1964,7 +2100,7 @@ const file_perennial_v1_state_proto_rawDesc = "" +
 	"\bage_band\x18> \x01(\v2(.perennial.v1.CustomerState.ProfileValueR\aageBand\x12\x1a\n" +
 	"\bconsents\x18? \x03(\x04R\bconsents\x12B\n" +
 	"\bearliest\x18@ \x01(\v2&.perennial.v1.CustomerState.ConvertingR\bearliest\x127\n" +
-	"\x05spend\x18A \x01(\v2!.perennial.v1.CustomerState.SpendR\x05spend\x1a\xdf\x04\n" +
+	"\x05spend\x18A \x01(\v2!.perennial.v1.CustomerState.SpendR\x05spend\x1a\x8c\x05\n" +
 	"\x06Scored\x12+\n" +
 	"\x11transactions_more\x18\x01 \x01(\x11R\x10transactionsMore\x12&\n" +
 	"\x0ffirst_day_later\x18\x02 \x01(\x11R\rfirstDayLater\x12(\n" +
@@ -1986,7 +2122,8 @@ const file_perennial_v1_state_proto_rawDesc = "" +
 	"parameters\x12!\n" +
 	"\fcall_charges\x18\x10 \x03(\x04R\vcallCharges\x12\x1f\n" +
 	"\vindexed_day\x18\x11 \x01(\rR\n" +
-	"indexedDay\x1a\xb5\x02\n" +
+	"indexedDay\x12+\n" +
+	"\x12at_risk_more_minor\x18\x12 \x01(\x12R\x0fatRiskMoreMinor\x1a\xb0\x04\n" +
 	"\vClosedSales\x12\x19\n" +
 	"\bfloor_at\x18\x01 \x01(\x04R\afloorAt\x12\x19\n" +
 	"\bfloor_id\x18\x02 \x01(\x06R\afloorId\x12\x1f\n" +
@@ -2002,7 +2139,16 @@ const file_perennial_v1_state_proto_rawDesc = "" +
 	"knownMinor\x12\x1d\n" +
 	"\n" +
 	"cost_minor\x18\n" +
-	" \x01(\x04R\tcostMinor\x1a\xf0\x01\n" +
+	" \x01(\x04R\tcostMinor\x12#\n" +
+	"\rcontract_days\x18\v \x01(\x04R\fcontractDays\x12\x1f\n" +
+	"\vfirst_later\x18\f \x01(\x04R\n" +
+	"firstLater\x12!\n" +
+	"\flast_earlier\x18\r \x01(\x04R\vlastEarlier\x12%\n" +
+	"\x0econtract_minor\x18\x0e \x01(\x04R\rcontractMinor\x12/\n" +
+	"\x14first_day_less_minor\x18\x0f \x01(\x12R\x11firstDayLessMinor\x12\x19\n" +
+	"\byear_day\x18\x10 \x01(\x04R\ayearDay\x12\x1d\n" +
+	"\n" +
+	"year_minor\x18\x11 \x01(\x04R\tyearMinor\x1a\xf0\x01\n" +
 	"\vClosedCalls\x12\x19\n" +
 	"\bfloor_at\x18\x01 \x01(\x04R\afloorAt\x12\x19\n" +
 	"\bfloor_id\x18\x02 \x01(\x06R\afloorId\x12\x14\n" +
@@ -2030,7 +2176,7 @@ const file_perennial_v1_state_proto_rawDesc = "" +
 	"\treferrals\x18\n" +
 	" \x01(\x04R\treferrals\x12\x18\n" +
 	"\achanges\x18\v \x01(\x04R\achanges\x12$\n" +
-	"\rcancellations\x18\f \x01(\x04R\rcancellations\x1a\xa1\x02\n" +
+	"\rcancellations\x18\f \x01(\x04R\rcancellations\x1a\xf0\x03\n" +
 	"\bContract\x12\x1d\n" +
 	"\n" +
 	"started_at\x18\x01 \x01(\x04R\tstartedAt\x12\x0e\n" +
@@ -2047,7 +2193,18 @@ const file_perennial_v1_state_proto_rawDesc = "" +
 	"\aends_at\x18\t \x01(\x04R\x06endsAt\x12\x1d\n" +
 	"\n" +
 	"paid_until\x18\n" +
-	" \x01(\x04R\tpaidUntil\x1aT\n" +
+	" \x01(\x04R\tpaidUntil\x12\x19\n" +
+	"\bfirst_at\x18\v \x01(\x04R\afirstAt\x12\x17\n" +
+	"\apaid_at\x18\f \x01(\x04R\x06paidAt\x12\x1d\n" +
+	"\n" +
+	"last_until\x18\r \x01(\x04R\tlastUntil\x12\x1d\n" +
+	"\n" +
+	"last_minor\x18\x0e \x01(\x04R\tlastMinor\x12\x1b\n" +
+	"\tplan_said\x18\x0f \x01(\x04R\bplanSaid\x12\x1d\n" +
+	"\n" +
+	"price_said\x18\x10 \x01(\x04R\tpriceSaid\x12\x1f\n" +
+	"\vperiod_said\x18\x11 \x01(\x04R\n" +
+	"periodSaid\x1aT\n" +
 	"\fProfileValue\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x04R\x02at\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\x04R\brevision\x12\x12\n" +
