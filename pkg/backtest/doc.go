@@ -12,6 +12,7 @@
 //	run.go       all of it in order
 //	contest.go   a candidate against the model in force, on the latest window
 //	parent.go    populations too small for a model of their own
+//	contracts.go the same for models of contracts: whether each renewal was made
 //	whole.go     the chosen model fitted to everything, to be published
 //
 // It reads no file and writes none. Days are whole days of one calendar whose day

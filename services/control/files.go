@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/perennial-cltv/perennial/pkg/cltv"
+	"github.com/perennial-cltv/perennial/pkg/formula"
 	"github.com/perennial-cltv/perennial/pkg/intake"
 	"github.com/perennial-cltv/perennial/pkg/wire"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
@@ -98,7 +99,7 @@ func InForce(p Parameter, now *wire.TenantParameters) int64 {
 	switch p := p.(type) {
 	case *perennialv1.ModelPublished:
 		for _, m := range now.Models {
-			if m.Scope == p.Scope {
+			if m.Scope == p.Scope && m.OfContracts() == OfContracts(p) {
 				return m.Number
 			}
 		}
@@ -159,7 +160,7 @@ func Publish(tenant string, p Parameter, at time.Time) (*perennialv1.Event, erro
 		return nil, err
 	}
 	var none *cltv.Params
-	if _, _, err := none.With(&ev, nil); err != nil {
+	if _, _, err := none.With(&ev, &cltv.Tables{Formulas: formula.Compile}); err != nil {
 		return nil, err
 	}
 	return e, nil

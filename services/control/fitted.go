@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/btyd"
+	"github.com/perennial-cltv/perennial/pkg/cltv"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 )
 
@@ -35,6 +37,76 @@ func Fitted(f *backtest.Fitted, reason string) *perennialv1.ModelPublished {
 		m.GammaGamma = &perennialv1.GammaGamma{P: g.P, Q: g.Q, Gamma: g.Gamma}
 	}
 	return m
+}
+
+// FittedContracts answers a model of contracts in the same way. Features are those of
+// its hazards.
+func FittedContracts(f *backtest.ContractModel, features []string, reason string) *perennialv1.ModelPublished {
+	until := DateOf(f.Until)
+	m := &perennialv1.ModelPublished{
+		Customers: f.Contracts, Repeaters: f.Renewed, TrainedTo: timestamppb.New(until), Reason: reason,
+		Leaving: hazard(f.Leaving, features), Involuntary: hazard(f.Involuntary, features),
+	}
+	name := "sbg"
+	switch p := f.Renewals.(type) {
+	case btyd.SBG:
+		m.SBg = &perennialv1.SBg{Alpha: p.Alpha, Beta: p.Beta}
+	case btyd.BdW:
+		name, m.BdW = "bdw", &perennialv1.BdW{Alpha: p.Alpha, Beta: p.Beta, C: p.C}
+	}
+	if f.Leaving != nil {
+		name += "-signals"
+	}
+	m.ModelId = name + "-" + until.Format(time.DateOnly)
+	for _, share := range f.Returns {
+		m.ReturnPpm = append(m.ReturnPpm, int32(btyd.Millionths(share)))
+	}
+	return m
+}
+
+// hazard leaves out features without a weight.
+func hazard(h *btyd.RenewalHazard, features []string) *perennialv1.RenewalHazard {
+	if h == nil {
+		return nil
+	}
+	out := &perennialv1.RenewalHazard{Intercept: h.Intercept, Tenure: h.Tenure, MeanBase: h.MeanBase}
+	for j, w := range h.Weights {
+		if w != 0 {
+			out.Weights = append(out.Weights, &perennialv1.HazardWeight{Feature: features[j], Weight: w, Mean: h.Means[j]})
+		}
+	}
+	return out
+}
+
+// Contracts answers the model of contracts of a model, as FittedContracts wrote it;
+// nil: it isn't one.
+func Contracts(m *perennialv1.ModelPublished) *backtest.ContractModel {
+	if !OfContracts(m) {
+		return nil
+	}
+	out := &backtest.ContractModel{Label: fmt.Sprintf("number %d (%s)", m.Number, m.ModelId), Leaving: toHazard(m.Leaving), Involuntary: toHazard(m.Involuntary)}
+	if b := m.BdW; b != nil {
+		out.Renewals = btyd.BdW{Alpha: b.Alpha, Beta: b.Beta, C: b.C}
+	} else {
+		out.Renewals = btyd.SBG{Alpha: m.SBg.Alpha, Beta: m.SBg.Beta}
+	}
+	return out
+}
+
+// toHazard puts the weights into the order of the features.
+func toHazard(h *perennialv1.RenewalHazard) *btyd.RenewalHazard {
+	if h == nil {
+		return nil
+	}
+	features := cltv.FeatureNames()
+	out := &btyd.RenewalHazard{Intercept: h.Intercept, Tenure: h.Tenure, MeanBase: h.MeanBase,
+		Weights: make([]float64, len(features)), Means: make([]float64, len(features))}
+	for _, w := range h.Weights {
+		if j := slices.Index(features, w.Feature); j >= 0 {
+			out.Weights[j], out.Means[j] = w.Weight, w.Mean
+		}
+	}
+	return out
 }
 
 // Purchases answers the purchase process of a model, as Fitted wrote it.

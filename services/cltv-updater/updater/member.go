@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/perennial-cltv/perennial/pkg/cltv"
+	"github.com/perennial-cltv/perennial/pkg/formula"
 	"github.com/perennial-cltv/perennial/pkg/store"
 	"github.com/perennial-cltv/perennial/pkg/stream"
 	"github.com/perennial-cltv/perennial/pkg/task"
@@ -65,7 +66,7 @@ func (m *member) prepare(ctx context.Context, assigned []stream.Assignment) erro
 	if m.partitions != partitions {
 		// The first time, or the topic was made anew: the tasks say what they
 		// think of that.
-		m.partitions, m.machines, m.tables = partitions, nil, new(cltv.Tables)
+		m.partitions, m.machines, m.tables = partitions, nil, &cltv.Tables{Formulas: formula.Compile}
 	}
 	m.share(assigned)
 	return nil

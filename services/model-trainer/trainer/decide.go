@@ -31,11 +31,14 @@ type parent struct {
 	until int32
 }
 
-// decide decides on the models of a tenant: its own first, then those of its
+// decide decides on the models of purchases of a tenant: its own first, then those of its
 // segments by their names, but for those that rest. What they are compared by is at
 // least so many days.
-func (s *situation) decide(at time.Time, least int32, rests func(*situation, string) bool) iter.Seq[*perennialv1.ModelDecision] {
+func (s *situation) decide(at time.Time, least int32, rests func(*situation, slot) bool) iter.Seq[*perennialv1.ModelDecision] {
 	return func(yield func(*perennialv1.ModelDecision) bool) {
+		if len(s.customers) == 0 {
+			return
+		}
 		all, bySegment := s.ledgers()
 		decision := s.decideOn("", all, parent{}, at, least)
 		if !yield(decision) {
@@ -46,7 +49,7 @@ func (s *situation) decide(at time.Time, least int32, rests func(*situation, str
 			return
 		}
 		for _, segment := range s.segments(bySegment) {
-			if !rests(s, segment) && !yield(s.decideOn(segment, bySegment[segment], whole, at, least)) {
+			if !rests(s, slot{scope: segment}) && !yield(s.decideOn(segment, bySegment[segment], whole, at, least)) {
 				return
 			}
 		}
@@ -57,7 +60,7 @@ func (s *situation) decide(at time.Time, least int32, rests func(*situation, str
 // window, so that it has seen nothing of what segments are compared by. Without a
 // model of the tenant's there is none, nor where the family can't be fitted then.
 func (s *situation) parent(decision *perennialv1.ModelDecision, all *backtest.Ledger) (parent, bool) {
-	m := s.models[""]
+	m := s.models[slot{}]
 	if decision.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
 		m = decision.Candidate
 	}
@@ -85,9 +88,14 @@ func (s *situation) segments(bySegment map[string]*backtest.Ledger) []string {
 		return bySegment[segment].Customers() < backtest.LeastShrunkCustomers
 	})
 	slices.SortStableFunc(segments, func(a, b string) int { return bySegment[b].Customers() - bySegment[a].Customers() })
-	room := maxSegments - len(s.models)
+	room := maxSegments
+	for at := range s.models {
+		if !at.contracts {
+			room--
+		}
+	}
 	segments = slices.DeleteFunc(segments, func(segment string) bool {
-		if s.models[segment] != nil {
+		if s.models[slot{scope: segment}] != nil {
 			return false
 		}
 		room--
@@ -114,7 +122,7 @@ func (s *situation) window(first int32, inForce *perennialv1.ModelPublished, who
 
 // decideOn decides on the model of a scope.
 func (s *situation) decideOn(scope string, ledger *backtest.Ledger, whole parent, at time.Time, least int32) *perennialv1.ModelDecision {
-	inForce := s.models[scope]
+	inForce := s.models[slot{scope: scope}]
 	first, _, _ := ledger.Span()
 	window := s.window(first, inForce, whole, least)
 	contest := ledger.Contest(window, s.minorPerUnit(), champion(inForce, whole.Parent), whole.Parent)
@@ -122,14 +130,7 @@ func (s *situation) decideOn(scope string, ledger *backtest.Ledger, whole parent
 		Tenant: s.tenant, Scope: scope, DecidedAt: timestamppb.New(at), Reason: contest.Reason,
 		WindowUntil: dateOf(s.day), Customers: int64(contest.Customers), Transactions: contest.Transactions,
 	}
-	switch contest.Verdict {
-	case backtest.Accepted:
-		d.Outcome = perennialv1.Outcome_OUTCOME_PUBLISHED
-	case backtest.Refused:
-		d.Outcome = perennialv1.Outcome_OUTCOME_REFUSED
-	default:
-		d.Outcome = perennialv1.Outcome_OUTCOME_UNDECIDED
-	}
+	d.Outcome = outcomeOf(contest.Verdict)
 	for i := range contest.Entries {
 		d.Trials = append(d.Trials, trialOf(&contest.Entries[i]))
 		d.WindowFrom = dateOf(window.Until)
@@ -141,14 +142,32 @@ func (s *situation) decideOn(scope string, ledger *backtest.Ledger, whole parent
 		d.Candidate = control.Fitted(contest.Candidate, d.Reason)
 		d.Candidate.Scope = scope
 	}
-	if d.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
-		d.Candidate.Number = inForce.GetNumber() + 1
-		if _, err := control.Publish(s.tenant, d.Candidate, at); err != nil {
-			d.Outcome, d.Reason = perennialv1.Outcome_OUTCOME_UNDECIDED, fmt.Sprintf("the updater would refuse the candidate: %v", err)
-			d.Candidate.Number = 0
-		}
-	}
+	s.number(d, inForce, at)
 	return d
+}
+
+// number gives a candidate that is to be published the next number, unless the updater
+// would refuse it.
+func (s *situation) number(d *perennialv1.ModelDecision, inForce *perennialv1.ModelPublished, at time.Time) {
+	if d.Outcome != perennialv1.Outcome_OUTCOME_PUBLISHED {
+		return
+	}
+	d.Candidate.Number = inForce.GetNumber() + 1
+	if _, err := control.Publish(s.tenant, d.Candidate, at); err != nil {
+		d.Outcome, d.Reason = perennialv1.Outcome_OUTCOME_UNDECIDED, fmt.Sprintf("the updater would refuse the candidate: %v", err)
+		d.Candidate.Number = 0
+	}
+}
+
+func outcomeOf(v backtest.Verdict) perennialv1.Outcome {
+	switch v {
+	case backtest.Accepted:
+		return perennialv1.Outcome_OUTCOME_PUBLISHED
+	case backtest.Refused:
+		return perennialv1.Outcome_OUTCOME_REFUSED
+	default:
+		return perennialv1.Outcome_OUTCOME_UNDECIDED
+	}
 }
 
 // ledgers are the purchases of all customers, and of those of each segment.
@@ -188,15 +207,19 @@ func trialOf(e *backtest.Entry) *perennialv1.ModelTrial {
 		Name: e.Name, NotIdentified: e.NotIdentified,
 		Mae: said(e.MAE), Gini: said(e.Gini), MoneyGini: said(e.MoneyGini), LogScore: said(e.LogScore),
 	}
-	switch e.Role {
-	case backtest.InForce:
-		t.Role = perennialv1.Role_ROLE_CHAMPION
-	case backtest.Baseline:
-		t.Role = perennialv1.Role_ROLE_BASELINE
-	default:
-		t.Role = perennialv1.Role_ROLE_CHALLENGER
-	}
+	t.Role = roleOf(e.Role)
 	return t
+}
+
+func roleOf(r backtest.Role) perennialv1.Role {
+	switch r {
+	case backtest.InForce:
+		return perennialv1.Role_ROLE_CHAMPION
+	case backtest.Baseline:
+		return perennialv1.Role_ROLE_BASELINE
+	default:
+		return perennialv1.Role_ROLE_CHALLENGER
+	}
 }
 
 // said is nil for what isn't said.

@@ -2,7 +2,7 @@
 //
 // The way of a model:
 //
-//	follow    cltv.state.v1: the purchases of every customer, kept current by
+//	follow    cltv.state.v1: purchases and contracts of every customer, kept current by
 //	          each state that replaces another; clocks and parameters in force
 //	          from the checkpoints                                    states.go
 //	wait      until a tenant's clock has gone on by every_days since its models
@@ -11,6 +11,7 @@
 //	          in it with the model in force, which hasn't seen it either, and
 //	          with baselines; segments shrunk to the tenant's model where they
 //	          are small                                               decide.go, pkg/backtest
+//	          models of contracts by the renewals that came due in it contracts.go
 //	record    the decision, whatever it is, in model.decisions.v1     publish.go
 //	publish   ModelPublished to every partition of customer.events.v1, where the
 //	          candidate is no worse; again where it doesn't show      publish.go
@@ -24,6 +25,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -114,21 +116,26 @@ func (t *trainer) round(ctx context.Context) error {
 		if err := t.publish(ctx, s); err != nil {
 			return err
 		}
-		if t.due.now(s) {
-			if err := t.train(ctx, s); err != nil {
-				return err
+		for _, training := range []struct {
+			now    func(*situation) bool
+			decide func(*situation, time.Time, int32, func(*situation, slot) bool) iter.Seq[*perennialv1.ModelDecision]
+		}{{t.due.now, (*situation).decide}, {t.due.contractsNow, (*situation).decideContracts}} {
+			if s, ok := t.states.situation(name); ok && training.now(s) {
+				if err := t.train(ctx, s, training.decide(s, time.Now(), t.due.everyDays, t.due.rests)); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return ctx.Err()
 }
 
-// train decides on the models of a tenant: all of them or, if it is stopped, or
-// somebody else has published one meanwhile, none.
-func (t *trainer) train(ctx context.Context, s *situation) error {
+// train makes the decisions on a tenant's models: all of them or, if it is stopped, or
+// somebody else has published a model meanwhile, none.
+func (t *trainer) train(ctx context.Context, s *situation, made iter.Seq[*perennialv1.ModelDecision]) error {
 	begin := time.Now()
 	var decisions []*perennialv1.ModelDecision
-	for d := range s.decide(begin, t.due.everyDays, t.due.rests) {
+	for d := range made {
 		if decisions = append(decisions, d); ctx.Err() != nil {
 			return ctx.Err()
 		}

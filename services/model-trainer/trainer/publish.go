@@ -27,8 +27,12 @@ func (t *trainer) record(ctx context.Context, decisions []*perennialv1.ModelDeci
 		if err != nil {
 			return fmt.Errorf("encoding the decision on tenant %s: %w", d.Tenant, err)
 		}
-		id := fmt.Sprintf("%s/%s/%d", d.Tenant, d.Scope, d.DecidedAt.AsTime().UnixNano())
-		records[i] = stream.Message{Key: []byte(d.Tenant + "/" + d.Scope), Value: value, Headers: []task.Header{
+		key := d.Tenant + "/" + d.Scope
+		if d.Contracts {
+			key += "/contracts"
+		}
+		id := fmt.Sprintf("%s/%d", key, d.DecidedAt.AsTime().UnixNano())
+		records[i] = stream.Message{Key: []byte(key), Value: value, Headers: []task.Header{
 			{Key: "content-type", Value: []byte("application/protobuf")}, {Key: "ce_specversion", Value: []byte("1.0")},
 			{Key: "ce_source", Value: []byte("/perennial/" + Name)}, {Key: "ce_type", Value: []byte("perennial.v1.ModelDecision")},
 			{Key: "ce_id", Value: []byte(id)},
@@ -39,7 +43,7 @@ func (t *trainer) record(ctx context.Context, decisions []*perennialv1.ModelDeci
 	}
 	for _, d := range decisions {
 		t.decisions.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", d.Outcome.String())))
-		t.log.InfoContext(ctx, "decided on a model", "tenant", d.Tenant, "scope", d.Scope, "outcome", d.Outcome.String(), "reason", d.Reason)
+		t.log.InfoContext(ctx, "decided on a model", "tenant", d.Tenant, "scope", d.Scope, "contracts", d.Contracts, "outcome", d.Outcome.String(), "reason", d.Reason)
 	}
 	return t.due.follow(ctx, t.kafka)
 }
@@ -62,9 +66,9 @@ const (
 // partition, partition 0 first: should that be cut short, its owner repeats them to
 // the others.
 func (t *trainer) publish(ctx context.Context, s *situation) error {
-	for scope, m := range t.due.models[s.tenant] {
-		if s.models[scope].GetNumber() >= m.Number {
-			delete(t.due.models[s.tenant], scope)
+	for at, m := range t.due.models[s.tenant] {
+		if s.models[at].GetNumber() >= m.Number {
+			delete(t.due.models[s.tenant], at)
 			continue
 		}
 		if time.Since(m.sentAt) < sendAgainAfter {
@@ -72,15 +76,15 @@ func (t *trainer) publish(ctx context.Context, s *situation) error {
 		}
 		if m.sent == sendAtMost {
 			t.log.WarnContext(ctx, "a model that was published again and again isn't in force: look for it among the dead letters",
-				"tenant", s.tenant, "scope", scope, "number", m.Number)
-			delete(t.due.models[s.tenant], scope)
+				"tenant", s.tenant, "scope", at.scope, "contracts", at.contracts, "number", m.Number)
+			delete(t.due.models[s.tenant], at)
 			continue
 		}
 		event, err := control.Publish(s.tenant, m.ModelPublished, time.Now())
 		if err != nil {
 			t.log.WarnContext(ctx, "a model that was decided on would be refused, and is passed over",
-				"tenant", s.tenant, "scope", scope, "number", m.Number, "error", err)
-			delete(t.due.models[s.tenant], scope)
+				"tenant", s.tenant, "scope", at.scope, "contracts", at.contracts, "number", m.Number, "error", err)
+			delete(t.due.models[s.tenant], at)
 			continue
 		}
 		if err := control.ToAll(ctx, t.kafka, t.producer, t.kafka.Config().Topics.Events, event); err != nil {

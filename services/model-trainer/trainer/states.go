@@ -13,10 +13,12 @@ import (
 
 	"github.com/perennial-cltv/perennial/pkg/backtest"
 	"github.com/perennial-cltv/perennial/pkg/cltv"
+	"github.com/perennial-cltv/perennial/pkg/formula"
 	"github.com/perennial-cltv/perennial/pkg/stream"
 	"github.com/perennial-cltv/perennial/pkg/task"
 	"github.com/perennial-cltv/perennial/pkg/wire"
 	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
+	"github.com/perennial-cltv/perennial/services/control"
 )
 
 // states is what cltv.state.v1 says, as far as training needs it: some 150 bytes a
@@ -29,14 +31,17 @@ type states struct {
 	said map[int32]map[string]*tenantCheckpoint
 	// params are those by which a tenant's days and money are read.
 	params map[string]*cltv.Params
+	tables cltv.Tables
 
 	mu        sync.Mutex // guards customers against who counts them for metrics
 	customers map[string]map[string]customer
+	holders   map[string]*holders // of contracts
 
-	folder  cltv.Folder
-	state   cltv.State
-	scratch []cltv.PurchaseDay
-	texts   map[string]string // segments, each once
+	folder    cltv.Folder
+	state     cltv.State
+	scratch   []cltv.PurchaseDay
+	histories []cltv.ContractHistory
+	texts     map[string]string // segments, each once
 }
 
 // customer is one with a purchase.
@@ -55,12 +60,14 @@ type tenantCheckpoint struct {
 func newStates(log *slog.Logger) *states {
 	return &states{
 		log: log, next: map[int32]int64{}, said: map[int32]map[string]*tenantCheckpoint{}, params: map[string]*cltv.Params{},
-		customers: map[string]map[string]customer{}, texts: map[string]string{},
+		customers: map[string]map[string]customer{}, holders: map[string]*holders{}, texts: map[string]string{},
+		tables: cltv.Tables{Formulas: formula.Compile},
 	}
 }
 
 // follow reads what is new. A checkpoint says in which time zone a purchase has its
-// day: where that isn't what states were read by, all is read again.
+// day, and when a contract has ended: where that isn't what states were read by, all is
+// read again.
 func (s *states) follow(ctx context.Context, kafka *stream.Client) error {
 	topic := kafka.Config().Topics.State
 	n, err := kafka.Partitions(ctx, topic)
@@ -75,11 +82,12 @@ func (s *states) follow(ctx context.Context, kafka *stream.Client) error {
 		if err := kafka.Read(ctx, topic, spans, s.take); err != nil {
 			return err
 		}
-		if !s.zonesChanged() {
+		if !s.readAnew() {
 			return nil
 		}
 		s.mu.Lock()
 		clear(s.customers)
+		clear(s.holders)
 		s.mu.Unlock()
 		clear(s.next)
 	}
@@ -124,9 +132,9 @@ func (s *states) takeCheckpoint(partition int32, r *task.Record) error {
 	return nil
 }
 
-// zonesChanged puts the policies in force in place of those by which states were
-// read, and says whether purchases have other days by that.
-func (s *states) zonesChanged() bool {
+// readAnew puts the policies in force in place of those by which states were
+// read, and says whether purchases have other days, or contracts other ends, by that.
+func (s *states) readAnew() bool {
 	newest := map[string]*cltv.Policy{}
 	for _, said := range s.said {
 		for name, t := range said {
@@ -142,12 +150,13 @@ func (s *states) zonesChanged() bool {
 			continue
 		}
 		var none *cltv.Params
-		params, _, err := none.With(&cltv.Event{Kind: cltv.KindPolicySet, Tenant: name, Policy: policy}, nil)
+		params, _, err := none.With(&cltv.Event{Kind: cltv.KindPolicySet, Tenant: name, Policy: policy}, &s.tables)
 		if err != nil {
 			continue // the updater wouldn't have it in force
 		}
 		s.params[name] = params
-		changed = changed || !slices.Equal(params.Policy().ZoneOffsets, before.Policy().ZoneOffsets)
+		is, was := params.Policy(), before.Policy()
+		changed = changed || !slices.Equal(is.ZoneOffsets, was.ZoneOffsets) || is.GraceDays != was.GraceDays
 	}
 	return changed
 }
@@ -158,28 +167,45 @@ func (s *states) takeState(tenant, name string, partition int32, r *task.Record)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(r.Value) == 0 {
-		delete(s.customers[tenant], name)
+		s.forget(tenant, name)
 		return
 	}
 	if err := s.state.Decode(r.Value); err != nil {
 		s.log.Warn("a state can't be read, and its customer is left out of the training",
 			"key", string(r.Key), "partition", partition, "offset", r.Offset, "error", err)
-		delete(s.customers[tenant], name)
+		s.forget(tenant, name)
 		return
 	}
-	s.scratch = s.folder.PurchaseDays(s.scratch[:0], &s.state, s.params[tenant], s.state.AsOf())
+	segment, params := s.text(s.state.Segment()), s.params[tenant]
+	s.scratch = s.folder.PurchaseDays(s.scratch[:0], &s.state, params, s.state.AsOf())
 	if len(s.scratch) == 0 {
-		delete(s.customers[tenant], name) // all was taken back
+		delete(s.customers[tenant], name) // all was taken back, or none were made
+	} else {
+		c := customer{segment: segment, days: make([]backtest.Purchase, len(s.scratch))}
+		for i, d := range s.scratch {
+			c.days[i] = backtest.Purchase{Day: d.Day, Minor: d.Minor}
+		}
+		if s.customers[tenant] == nil {
+			s.customers[tenant] = map[string]customer{}
+		}
+		s.customers[tenant][name] = c
+	}
+	known := s.holders[tenant]
+	s.histories = s.folder.ContractHistories(s.histories[:0], &s.state, params, s.state.AsOf(), known.looksAt(name))
+	if len(s.histories) == 0 {
+		known.remove(name)
 		return
 	}
-	c := customer{segment: s.text(s.state.Segment()), days: make([]backtest.Purchase, len(s.scratch))}
-	for i, d := range s.scratch {
-		c.days[i] = backtest.Purchase{Day: d.Day, Minor: d.Minor}
+	if known == nil {
+		known = &holders{all: map[string]holder{}}
+		s.holders[tenant] = known
 	}
-	if s.customers[tenant] == nil {
-		s.customers[tenant] = map[string]customer{}
-	}
-	s.customers[tenant][name] = c
+	known.set(name, segment, s.histories)
+}
+
+func (s *states) forget(tenant, name string) {
+	delete(s.customers[tenant], name)
+	s.holders[tenant].remove(name)
 }
 
 // text is a text of its own, and the same one each time.
@@ -193,7 +219,16 @@ func (s *states) text(text string) string {
 }
 
 // tenants are those with customers, in a fixed order.
-func (s *states) tenants() []string { return slices.Sorted(maps.Keys(s.customers)) }
+func (s *states) tenants() []string {
+	names := slices.Sorted(maps.Keys(s.customers))
+	for name := range s.holders {
+		if _, known := s.customers[name]; !known {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
 // eachCount counts the customers of each tenant.
 func (s *states) eachCount(do func(tenant string, customers int)) {
@@ -209,19 +244,27 @@ type situation struct {
 	tenant string
 	// day is the tenant's last local day that is over, counted from 1970-01-01, by the partition whose clock is behind all
 	// others: of a day that has begun not all purchases are known.
-	day    int32
-	policy cltv.Policy
-	// models are those in force, by scope.
-	models    map[string]*perennialv1.ModelPublished
+	day       int32
+	policy    cltv.Policy
+	models    map[slot]*perennialv1.ModelPublished // in force
 	customers map[string]customer
+	holders   *holders // of contracts; nil: there are none
 }
+
+// slot is where one model of a tenant is in force.
+type slot struct {
+	contracts bool
+	scope     string
+}
+
+func slotOf(m *perennialv1.ModelPublished) slot { return slot{control.OfContracts(m), m.GetScope()} }
 
 // situation tells how a tenant stands; false where no partition has said what time
 // it is for it.
 func (s *states) situation(tenant string) (*situation, bool) {
 	out := &situation{
 		tenant: tenant, policy: s.params[tenant].Policy(), customers: s.customers[tenant],
-		models: map[string]*perennialv1.ModelPublished{},
+		models: map[slot]*perennialv1.ModelPublished{}, holders: s.holders[tenant],
 	}
 	clock := int64(0)
 	for _, said := range s.said {
@@ -233,8 +276,8 @@ func (s *states) situation(tenant string) (*situation, bool) {
 			clock = t.clockUnix
 		}
 		for _, m := range t.models {
-			if known := out.models[m.Scope]; known == nil || known.Number < m.Number {
-				out.models[m.Scope] = m
+			if known := out.models[slotOf(m)]; known == nil || known.Number < m.Number {
+				out.models[slotOf(m)] = m
 			}
 		}
 	}

@@ -79,16 +79,16 @@ func TestStates(t *testing.T) {
 		{Number: 3, ModelID: "m", BGNBD: btyd.BGNBD{R: 1, Alpha: 1, A: 1, B: 1}},
 	}}))
 	now, ok := s.situation("acme")
-	if !ok || now.day != began+17 || now.models[""].GetNumber() != 3 || now.firstDay() != began {
+	if !ok || now.day != began+17 || now.models[slot{}].GetNumber() != 3 || now.firstDay() != began {
 		t.Errorf("%v, day %d, models %v", ok, now.day, now.models)
 	}
-	if s.zonesChanged() {
+	if s.readAnew() {
 		t.Error("the defaults are in force, as before")
 	}
 	// Thirteen hours east noon is tomorrow.
 	east := &cltv.Policy{Number: 1, TimeZone: "x", ZoneOffsets: []cltv.ZoneOffset{{FromUnix: 0, OffsetSeconds: 13 * 3600}}}
 	take(t, s, 0, task.CheckpointKey, checkpoint(wire.TenantParameters{Tenant: "acme", ClockUnix: (began+20)*testDay - 1, Policy: east}))
-	if !s.zonesChanged() || s.zonesChanged() {
+	if !s.readAnew() || s.readAnew() {
 		t.Error("another zone has to be noticed, once")
 	}
 	take(t, s, 0, "acme/ann", stateOf(t, "gold", 0, 3, 3, 9))
@@ -123,7 +123,7 @@ func TestStates(t *testing.T) {
 // TestDue: when a tenant's models are to be trained.
 func TestDue(t *testing.T) {
 	d := newDue(28, slog.New(slog.DiscardHandler))
-	s := &situation{tenant: "acme", day: began + 300, customers: map[string]customer{}, models: map[string]*perennialv1.ModelPublished{}}
+	s := &situation{tenant: "acme", day: began + 300, customers: map[string]customer{}, models: map[slot]*perennialv1.ModelPublished{}}
 	want := func(what string, due bool) {
 		t.Helper()
 		if got := d.now(s); got != due {
@@ -152,22 +152,22 @@ func TestDue(t *testing.T) {
 	want("decided 20 days ago", false)
 	s.day = began + 308
 	want("the decided model isn't in force", false)
-	delete(d.models["acme"], "")
+	delete(d.models["acme"], slot{})
 	want("decided 28 days ago", true)
 
 	// Whatever no decision knows is an operator's, and stays for a while.
-	s.models[""] = &perennialv1.ModelPublished{Number: 1}
-	s.models["gold"] = &perennialv1.ModelPublished{Number: 4, ModelId: "by hand"}
+	s.models[slot{}] = &perennialv1.ModelPublished{Number: 1}
+	s.models[slot{scope: "gold"}] = &perennialv1.ModelPublished{Number: 4, ModelId: "by hand"}
 	held := d.foreign(s, time.Unix(1e9, 0))
 	if len(held) != 1 || held[0].Scope != "gold" || held[0].Candidate.Number != 4 || !strings.Contains(held[0].Reason, "number 4 (by hand)") {
 		t.Fatalf("held: %v", held)
 	}
 	decide("gold", perennialv1.Outcome_OUTCOME_HELD, s.day, 4)
-	if len(d.foreign(s, time.Unix(1e9, 0))) != 0 || !d.rests(s, "gold") || d.rests(s, "silver") {
+	if len(d.foreign(s, time.Unix(1e9, 0))) != 0 || !d.rests(s, slot{scope: "gold"}) || d.rests(s, slot{scope: "silver"}) {
 		t.Error("gold is held, and nothing else")
 	}
 	want("a segment is held", true)
-	s.models[""] = &perennialv1.ModelPublished{Number: 2, ModelId: "went back"}
+	s.models[slot{}] = &perennialv1.ModelPublished{Number: 2, ModelId: "went back"}
 	if held = d.foreign(s, time.Unix(1e9, 0)); len(held) != 1 || held[0].Scope != "" {
 		t.Fatalf("held: %v", held)
 	}
@@ -175,7 +175,7 @@ func TestDue(t *testing.T) {
 	want("an operator went back today", false)
 	s.day += 28
 	want("an operator went back 28 days ago", true)
-	if d.rests(s, "gold") {
+	if d.rests(s, slot{scope: "gold"}) {
 		t.Error("gold has been held for 28 days")
 	}
 }
@@ -221,7 +221,7 @@ func purchases(day int32) []backtest.Purchase {
 // simulated is a tenant whose customers come over a year; those of one segment buy
 // more often.
 func simulated(customers int) *situation {
-	s := &situation{tenant: "acme", day: began + 400, customers: map[string]customer{}, models: map[string]*perennialv1.ModelPublished{}}
+	s := &situation{tenant: "acme", day: began + 400, customers: map[string]customer{}, models: map[slot]*perennialv1.ModelPublished{}}
 	s.policy = s.policy.WithDefaults()
 	r := rand.New(rand.NewPCG(3, 3))
 	for i := range customers {
@@ -253,7 +253,7 @@ func TestSegments(t *testing.T) {
 			t.Logf("%q %v: %s", d.Scope, d.Outcome, d.Reason)
 			made[d.Scope] = d
 			if d.Outcome == perennialv1.Outcome_OUTCOME_PUBLISHED {
-				s.models[d.Scope] = d.Candidate
+				s.models[slot{scope: d.Scope}] = d.Candidate
 			}
 		}
 		return made
@@ -286,7 +286,7 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-func never(*situation, string) bool { return false }
+func never(*situation, slot) bool { return false }
 
 func trial(d *perennialv1.ModelDecision, role perennialv1.Role) *perennialv1.ModelTrial {
 	for _, c := range d.Trials {
@@ -313,7 +313,7 @@ func TestDecisionsOfOthers(t *testing.T) {
 	for i, value := range [][]byte{{0xff}, made, empty} {
 		d.take(context.Background(), &task.Record{Offset: int64(i), Value: value})
 	}
-	if d.decided[place{"acme", ""}] != began || d.next != 3 || len(d.models["acme"]) != 1 || d.models["acme"][""].GetNumber() != 4 {
+	if d.decided[place{tenant: "acme"}] != began || d.next != 3 || len(d.models["acme"]) != 1 || d.models["acme"][slot{}].GetNumber() != 4 {
 		t.Errorf("%+v", d)
 	}
 	tr := &trainer{due: d, log: d.log}

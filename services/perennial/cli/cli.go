@@ -116,7 +116,7 @@ Exit codes: 0 done, 1 differences or failure, 2 wrong usage or bad input.`,
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "YAML file of settings")
 	root.PersistentFlags().StringArrayVar(&a.settings, "set", nil, "a setting, `PATH=VALUE`; may be repeated")
 	group(root, a.demoCommand(), a.runCommand(), a.topicsCommand(), a.importCommand(), a.publishCommand(), a.modelCommand(),
-		a.customerCommand(), a.tailCommand(), a.verifyCommand(), a.dlqCommand(), a.backtestCommand(),
+		a.customerCommand(), a.dormantCommand(), a.tailCommand(), a.verifyCommand(), a.dlqCommand(), a.backtestCommand(),
 		a.configCommand(), a.healthcheckCommand(), a.versionCommand())
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/perennial-cltv/perennial/pkg/cltv"
+	"github.com/perennial-cltv/perennial/pkg/formula"
 	"github.com/perennial-cltv/perennial/pkg/ops"
 	"github.com/perennial-cltv/perennial/pkg/store"
 	"github.com/perennial-cltv/perennial/pkg/task"
@@ -100,9 +101,10 @@ func parameters(ctx context.Context, r *store.Reader, partition int32, tenant st
 		return nil, fmt.Errorf("parameters of tenant %s: %w", tenant, err)
 	}
 	var params *cltv.Params
+	tables := &cltv.Tables{Formulas: formula.Compile}
 	take := func(ev *cltv.Event) {
 		if err == nil {
-			params, _, err = params.With(ev, nil)
+			params, _, err = params.With(ev, tables)
 		}
 	}
 	if now.Policy != nil {

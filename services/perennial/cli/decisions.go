@@ -33,7 +33,9 @@ compared with in the latest window, and whether it was published.
   ln p   mean logarithm of the probability given to what each customer bought;
          the higher the better
   Gini   how well customers were put in order by purchases and by money; 1 is
-         perfect, 0 is chance`,
+         perfect, 0 is chance
+  AUC    of contracts: how often one who left had the higher probability of that
+         than one who stayed; .5 is chance`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkTenant(f.tenant); err != nil {
 				return err
@@ -92,12 +94,22 @@ func (a *app) decision(d *perennialv1.ModelDecision) {
 	if d.Scope != "" {
 		scope = "segment " + screen.Printable(d.Scope)
 	}
+	if d.Contracts {
+		scope += ", contracts"
+	}
 	a.out.Printf("%s  %s: %s\n%s\n", d.DecidedAt.AsTime().Format(time.DateTime), scope, what, screen.Printable(d.Reason))
 	if d.WindowFrom == nil {
 		return // nothing was compared
 	}
-	a.out.Printf("window %s to %s: %s customers, %s purchases\n", d.WindowFrom.AsTime().AddDate(0, 0, 1).Format(time.DateOnly),
-		d.WindowUntil.AsTime().Format(time.DateOnly), screen.Count(d.Customers), screen.Count(d.Transactions))
+	until, what := d.WindowUntil, "%s customers, %s purchases"
+	if d.JudgedUntil != nil {
+		until = d.JudgedUntil
+	}
+	if d.Contracts {
+		what = "%s renewals looked at, %s of them made"
+	}
+	a.out.Printf("window %s to %s: "+what+"\n", d.WindowFrom.AsTime().AddDate(0, 0, 1).Format(time.DateOnly),
+		until.AsTime().Format(time.DateOnly), screen.Count(d.Customers), screen.Count(d.Transactions))
 	if len(d.Trials) == 0 {
 		return
 	}
@@ -105,7 +117,16 @@ func (a *app) decision(d *perennialv1.ModelDecision) {
 		{Title: "method"}, {Title: "as"}, {Title: "ln p", Right: true}, {Title: "MAE", Right: true, Drop: 1}, {Title: "Gini", Right: true},
 		{Title: "of money", Right: true, Drop: 2}, {Title: "not identified", Drop: 3},
 	}}
+	if d.Contracts {
+		t.Columns = []screen.Column{{Title: "method"}, {Title: "as"}, {Title: "ln p", Right: true}, {Title: "AUC", Right: true},
+			{Title: "calibration error", Right: true}, {Title: "Brier", Right: true, Drop: 1}}
+	}
 	for _, trial := range d.Trials {
+		if d.Contracts {
+			t.Rows = append(t.Rows, []string{screen.Printable(trial.Name), strings.ToLower(strings.TrimPrefix(trial.Role.String(), "ROLE_")),
+				figure(trial.LogScore), figure(trial.Auc), figure(trial.CalibrationError), figure(trial.Brier)})
+			continue
+		}
 		why := ""
 		if len(trial.NotIdentified) > 0 {
 			why = screen.Printable(trial.NotIdentified[0])

@@ -29,12 +29,16 @@ shows what it decided and why, "publish model" is for models of your own.`,
 }
 
 // modelFlags say whose model is meant.
-type modelFlags struct{ tenant, scope string }
+type modelFlags struct {
+	tenant, scope string
+	contracts     bool
+}
 
 func (a *app) addModelFlags(c *cobra.Command, f *modelFlags, scoped bool) *cobra.Command {
 	c.Flags().StringVar(&f.tenant, "tenant", "", "whose models they are")
 	if scoped {
 		c.Flags().StringVar(&f.scope, "scope", "", "segment that the model is for (default: the whole tenant)")
+		c.Flags().BoolVar(&f.contracts, "contracts", false, "models of contracts, which have numbers of their own, and not those of purchases")
 	}
 	a.kafkaFlag(c)
 	return c
@@ -56,9 +60,12 @@ func (a *app) models(ctx context.Context, tenant string) ([]control.PublishedMod
 // ofNumber finds a model, with number 0 the one in force.
 func (f *modelFlags) ofNumber(models []control.PublishedModel, number int64) (*control.PublishedModel, error) {
 	i := slices.IndexFunc(models, func(m control.PublishedModel) bool {
-		return m.Scope == f.scope && (m.Number == number || number == 0 && m.InForce)
+		return m.Scope == f.scope && control.OfContracts(m.ModelPublished) == f.contracts && (m.Number == number || number == 0 && m.InForce)
 	})
 	whose := "tenant " + f.tenant
+	if f.contracts {
+		whose = "contracts of " + whose
+	}
 	if f.scope != "" {
 		whose += " and scope " + f.scope
 	}
@@ -98,14 +105,17 @@ func (a *app) modelListCommand() *cobra.Command {
 				return nil
 			}
 			table := screen.Table{Columns: []screen.Column{
-				{Title: "number", Right: true}, {Title: "in force"}, {Title: "scope", Drop: 4}, {Title: "model"}, {Title: "purchases", Drop: 3},
+				{Title: "number", Right: true}, {Title: "in force"}, {Title: "scope", Drop: 4}, {Title: "model"}, {Title: "process", Drop: 3},
 				{Title: "published", Drop: 1}, {Title: "trained to", Drop: 2}, {Title: "customers", Right: true, Drop: 5}, {Title: "reason", Drop: 6},
 			}}
 			for _, m := range models {
 				process, _ := control.Process(m.ModelPublished)
 				inForce, trained := "", ""
-				if m.InForce {
+				switch {
+				case m.InForce:
 					inForce = "yes"
+				case m.Refused != nil:
+					inForce = "refused"
 				}
 				if m.TrainedTo != nil {
 					trained = m.TrainedTo.AsTime().Format(time.DateOnly)
@@ -119,7 +129,7 @@ func (a *app) modelListCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line: the model as published, when, and whether it is in force")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line: the model as published, when, whether it is in force, and why it was refused")
 	return a.addModelFlags(c, &f, false)
 }
 
@@ -129,7 +139,11 @@ func (a *app) modelsJSON(models []control.PublishedModel) error {
 		if err != nil {
 			return err
 		}
-		line, err := json.Marshal(map[string]any{"model": json.RawMessage(text), "publishedAt": m.At.Format(time.RFC3339), "inForce": m.InForce})
+		fields := map[string]any{"model": json.RawMessage(text), "publishedAt": m.At.Format(time.RFC3339), "inForce": m.InForce}
+		if m.Refused != nil {
+			fields["refused"] = m.Refused.Error()
+		}
+		line, err := json.Marshal(fields)
 		if err != nil {
 			return err
 		}
@@ -203,7 +217,7 @@ func differenceOf(a, b *control.PublishedModel) screen.Table {
 	processA, parametersA := control.Process(a.ModelPublished)
 	processB, parametersB := control.Process(b.ModelPublished)
 	row("model", screen.Printable(a.ModelId), screen.Printable(b.ModelId), "")
-	row("purchases", processA, processB, "")
+	row("process", processA, processB, "")
 	const absent = "–"
 	find := func(list []control.ModelParameter, name string) (float64, bool) {
 		i := slices.IndexFunc(list, func(p control.ModelParameter) bool { return p.Name == name })
@@ -218,7 +232,7 @@ func differenceOf(a, b *control.PublishedModel) screen.Table {
 			row(p.Name, fmt.Sprintf("%.6g", p.Value), absent, "")
 			continue
 		}
-		row(p.Name, fmt.Sprintf("%.6g", p.Value), fmt.Sprintf("%.6g", other), fmt.Sprintf("%+.1f %%", 100*(other/p.Value-1)))
+		row(p.Name, fmt.Sprintf("%.6g", p.Value), fmt.Sprintf("%.6g", other), changeOf(p.Value, other))
 	}
 	for _, p := range parametersB {
 		if _, ok := find(parametersA, p.Name); !ok {
@@ -229,6 +243,15 @@ func differenceOf(a, b *control.PublishedModel) screen.Table {
 	row("repeaters", screen.Count(a.Repeaters), screen.Count(b.Repeaters), "")
 	row("published", a.At.Format(time.DateTime), b.At.Format(time.DateTime), "")
 	return t
+}
+
+// changeOf is a change in per cent where that says something: of a weight that was
+// nothing, or became its opposite, the difference.
+func changeOf(from, to float64) string {
+	if from*to <= 0 {
+		return fmt.Sprintf("%+.3g", to-from)
+	}
+	return fmt.Sprintf("%+.1f %%", 100*(to/from-1))
 }
 
 func (a *app) modelRollbackCommand() *cobra.Command {

@@ -134,7 +134,11 @@ func updateLine(u *perennialv1.CltvUpdate) string {
 		change = "+" + change
 	}
 	foretold := "no prediction"
-	if u.GetPrediction().GetMethod() != perennialv1.Method_METHOD_UNSPECIFIED {
+	switch u.GetPrediction().GetMethod() {
+	case perennialv1.Method_METHOD_UNSPECIFIED:
+	case perennialv1.Method_METHOD_S_BG, perennialv1.Method_METHOD_BD_W:
+		foretold = fmt.Sprintf("leaves %s  %s", screen.Percent(int64(u.GetChurn().GetProbabilityPpm())), bandName(u.GetChurn().GetBand()))
+	default:
 		foretold = fmt.Sprintf("alive %s  %s", screen.Percent(int64(u.GetPrediction().GetAlivePpm())), bandName(u.GetChurn().GetBand()))
 	}
 	return fmt.Sprintf("%s  value  %s v%d  CLTV %s %s (%s)  %s  after %s",
@@ -142,9 +146,15 @@ func updateLine(u *perennialv1.CltvUpdate) string {
 		screen.Money(u.CltvMinor, decimals), u.Currency, change, foretold, causeText(u.Cause))
 }
 
+// reasonsTold is how many reasons a line has room for; all are in the JSON.
+const reasonsTold = 3
+
 func churnLine(r *perennialv1.ChurnRisk) string {
 	reasons := make([]string, 0, len(r.Reasons))
 	for _, reason := range r.Reasons {
+		if reason.Code == "start" || reason.Code == "average" || len(reasons) == reasonsTold {
+			break // where the others start from says nothing of this customer
+		}
 		reasons = append(reasons, screen.Printable(reason.Text))
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s  churn  %s v%d  %s -> %s  %s  at risk %s %s  %s",
