@@ -275,6 +275,14 @@ func (c *contractFacts) stage(p *Policy, day int32) (stage contractStage, ended 
 	return contractRuns, 0
 }
 
+// runsTo is the last local day of a contract that hasn't ended, if nothing happens.
+func (c *contractFacts) runsTo(p *Policy) int32 {
+	if c.cancelled() {
+		return p.localDay(c.endsAt) - 1
+	}
+	return c.dueDay(p) + p.GraceDays
+}
+
 // runs says that the next renewal is open on a local day.
 func (c *contractFacts) runs(p *Policy, day int32) bool {
 	stage, _ := c.stage(p, day)

@@ -15,6 +15,7 @@ type Folder struct {
 	contracts     []contractFacts
 	signals       []signal
 	outlooks      []outlook
+	edges         []int32
 	purchaseModel *scopedModel
 	aggregates    Aggregates
 }

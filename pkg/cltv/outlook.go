@@ -147,20 +147,52 @@ func (f *Folder) contractBandChange(m *contractModel, params *Params, out *Score
 		}
 		return 0
 	}
-	var o outlook
-	for ahead := int32(1); ahead <= lookAheadContracts; ahead++ {
-		day := out.AsOfDay + ahead
-		m.risk(main, p, f.signals, day, &o)
-		churn := o.churnPPM
-		if o.stage == contractEnded {
-			churn = f.churnAfter(m, params, h, main, day)
-		}
-		if bandOf(churn, p.BandPPM) != out.Band {
+	last := out.AsOfDay + lookAheadContracts
+	runsTo := min(last, main.runsTo(p))
+	if day := f.bandChangeWhileRunning(m, p, out, runsTo); day > 0 {
+		return p.startOfDay(day)
+	}
+	lonely := len(f.outlooks) == 1 && h.bought.days == 0 && len(m.model.ReturnPPM) == 0 // afterwards nothing changes
+	for day := runsTo + 1; day <= last; day++ {
+		if bandOf(f.churnAfter(m, params, h, main, day), p.BandPPM) != out.Band {
 			return p.startOfDay(day)
 		}
-		if o.stage == contractEnded && len(f.outlooks) == 1 && h.bought.days == 0 && len(m.model.ReturnPPM) == 0 {
-			return 0
+		if lonely {
+			break
 		}
+	}
+	return 0
+}
+
+// bandChangeWhileRunning is the first day up to runsTo on which the band by the main contract is another; 0: none. Between
+// two edges the log-odds are a straight line over the days, so that the band at both ends tells of all days between.
+func (f *Folder) bandChangeWhileRunning(m *contractModel, p *Policy, out *Score, runsTo int32) int32 {
+	main := f.mainContract().facts
+	var o outlook
+	changed := func(day int32) bool {
+		m.risk(main, p, f.signals, day, &o)
+		return bandOf(o.churnPPM, p.BandPPM) != out.Band
+	}
+	f.edges = main.edges(p, f.signals, out.AsOfDay, runsTo, f.edges[:0])
+	for i, from := range f.edges {
+		if changed(from) {
+			return from
+		}
+		to := runsTo
+		if i+1 < len(f.edges) {
+			to = f.edges[i+1] - 1
+		}
+		if to == from || !changed(to) {
+			continue
+		}
+		for from+1 < to { // the band is the old one on from, and another on to
+			if middle := from + (to-from)/2; changed(middle) {
+				to = middle
+			} else {
+				from = middle
+			}
+		}
+		return to
 	}
 	return 0
 }

@@ -290,6 +290,82 @@ func TestContractBandChangesWhenForetold(t *testing.T) {
 	}
 }
 
+// TestBandChangeFromEdgeToEdge: the search by edges finds what a look at each day finds, whatever periods, horizons, days of
+// grace and features there are.
+func TestBandChangeFromEdgeToEdge(t *testing.T) {
+	found, never := 0, 0
+	var params *Params
+	for seed := range uint64(3000) {
+		g := newScenario(seed)
+		if seed%300 == 0 { // tables take long to make
+			params = edgeParams(t, g)
+		}
+		period := []int{7, 30, 90, 365}[g.IntN(4)]
+		last := period * g.IntN(4)
+		var events []Event
+		for day := 0; day <= last; day += period {
+			events = append(events, monthly("sub", day)[1])
+			events[len(events)-1].Until += int64(period-30) * testDay
+		}
+		events[0].Kind, events[0].Product, events[0].Number = KindSubscriptionStarted, "basic", int32(period)
+		for range g.IntN(20) {
+			if ev := g.fact(); ev.Kind != KindSubscriptionCancelled && ev.Kind != KindSubscriptionRenewed && ev.Kind != KindSubscriptionStarted {
+				ev.OccurredAt = testStart + g.Int64N(int64(last+period))*testDay
+				ev.RecordedAt = ev.OccurredAt
+				events = append(events, ev)
+			}
+		}
+		if g.IntN(4) == 0 {
+			events = append(events, fact(KindSubscriptionCancelled, last, func(e *Event) { e.Ref, e.Until = "sub", testStart+int64(last+g.IntN(100))*testDay }))
+		}
+		s := g.play(t, params, events)
+		today := last + g.IntN(period+30)
+		reassess(s, params, testStart+int64(today)*testDay)
+		var f Folder
+		out := f.Score(s, params)
+		m := params.contractsFor(s.Segment())
+		if len(f.outlooks) == 0 || f.mainContract().stage == contractEnded || !out.byContracts {
+			continue
+		}
+		p, main := &params.policy, f.mainContract().facts
+		runsTo := min(out.AsOfDay+lookAheadContracts, main.runsTo(p))
+		want := int32(0)
+		var o outlook
+		for day := out.AsOfDay + 1; day <= runsTo && want == 0; day++ {
+			if m.risk(main, p, f.signals, day, &o); bandOf(o.churnPPM, p.BandPPM) != out.Band {
+				want = day
+			}
+			if o.stage == contractEnded {
+				t.Fatalf("seed %d: ended on day %d, which runsTo leaves out", seed, day)
+			}
+		}
+		if got := f.bandChangeWhileRunning(m, p, &out, runsTo); got != want {
+			t.Fatalf("seed %d: day %d, want %d; today is %d, due on %d, runs to %d", seed, got, want, out.AsOfDay, main.dueDay(p), runsTo)
+		}
+		if want > 0 {
+			found++
+		} else {
+			never++
+		}
+	}
+	if found < 500 || never < 500 {
+		t.Fatalf("%d changes and %d without: the test shows too little", found, never)
+	}
+}
+
+// edgeParams are a policy and a hazard of all features, made up.
+func edgeParams(t *testing.T, g *scenario) *Params {
+	t.Helper()
+	model := contracts
+	model.Number = 9
+	model.Leaving = &Hazard{Intercept: -2 + 3*g.Float64(), Tenure: g.Float64(), MeanBase: -1.4}
+	for f := range NumFeatures {
+		model.Leaving.Weights = append(model.Leaving.Weights, HazardWeight{Feature: f.String(), Weight: g.NormFloat64() / 3})
+	}
+	return with(t, testParams(t), modelEvent(model),
+		policyEvent(Policy{Number: 3, ChurnHorizonDays: 1 + g.Int32N(400), GraceDays: 1 + g.Int32N(60)}))
+}
+
 // TestChancesAreAsKnownThen: what a model is fitted to is what a score saw on that day, with nothing that came later.
 func TestChancesAreAsKnownThen(t *testing.T) {
 	params := with(t, testParams(t), policyEvent(Policy{Number: 3, KeepTransactions: 512, KeepMarks: 512, KeepCalls: 512}))

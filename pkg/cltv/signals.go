@@ -1,5 +1,7 @@
 package cltv
 
+import "slices"
+
 // What calls, tickets, answers and payments reveal of the next renewal of a contract, as numbers: the features of a
 // RenewalHazard. Each is bounded, and as of a local day: nothing later counts.
 
@@ -212,37 +214,37 @@ func (c *contractFacts) features(p *Policy, signals []signal, day int32, to *Fea
 			case g.link != 0 && g.link != c.link:
 			case g.day > paid:
 				to[FeatureFailedPayments]++
-			case paid-g.day <= 365:
+			case paid-g.day <= yearOfFacts:
 				to[FeaturePastFailures]++
 			}
 		case signalOpened:
 			if g.value > day {
 				to[FeatureOpenTickets]++
-			} else if day-g.value <= 180 {
+			} else if day-g.value <= halfYear {
 				resolved, resolution = resolved+1, resolution+max(0, g.value-g.day)
 			}
 		case signalComplaint:
-			to.count(FeatureComplaints, ago <= 90)
+			to.count(FeatureComplaints, ago <= recentDays)
 		case signalScore:
 			before, beforeOn, score, scoredOn = score, scoredOn, g.value, g.day
 		case signalRefusal:
-			to.count(FeatureRefusals, ago <= 90)
+			to.count(FeatureRefusals, ago <= recentDays)
 		case signalUnanswered:
-			to.count(FeatureUnansweredRetention, ago <= 90)
+			to.count(FeatureUnansweredRetention, ago <= recentDays)
 		case signalRetained:
-			to.count(FeatureRetained, ago <= 180)
+			to.count(FeatureRetained, ago <= halfYear)
 		case signalService:
-			to.count(FeatureServiceCalls, ago <= 90)
+			to.count(FeatureServiceCalls, ago <= recentDays)
 		case signalUpgrade:
-			to.count(FeatureUpgrades, g.link == c.link && ago <= 365)
+			to.count(FeatureUpgrades, g.link == c.link && ago <= yearOfFacts)
 		case signalChange:
-			to.count(FeatureOtherChanges, g.link == c.link && ago <= 365)
+			to.count(FeatureOtherChanges, g.link == c.link && ago <= yearOfFacts)
 		case signalResponse:
-			to.count(FeatureResponses, ago <= 90)
+			to.count(FeatureResponses, ago <= recentDays)
 		case signalUnsubscribed:
 			channel := uint32(1) << (uint32(g.value) % 32)
-			to.count(FeatureUnsubscribed, ago <= 365 && left&channel == 0)
-			if ago <= 365 {
+			to.count(FeatureUnsubscribed, ago <= yearOfFacts && left&channel == 0)
+			if ago <= yearOfFacts {
 				left |= channel
 			}
 		case signalResolved, signalOther:
@@ -253,7 +255,7 @@ func (c *contractFacts) features(p *Policy, signals []signal, day int32, to *Fea
 	if resolved > 0 {
 		to[FeatureResolutionDays] = float64(resolution) / float64(resolved)
 	}
-	if score >= 0 && day-scoredOn <= 365 {
+	if score >= 0 && day-scoredOn <= yearOfFacts {
 		to[FeatureScore] = float64(score - 7)
 		if before >= 0 && scoredOn-beforeOn <= 730 {
 			to[FeatureScoreTrend] = float64(score - before)
@@ -262,6 +264,54 @@ func (c *contractFacts) features(p *Policy, signals []signal, day int32, to *Fea
 	for f, most := range featureMost {
 		to[f] = min(to[f], most)
 	}
+}
+
+// How many days what happened once counts: that day, and so many after it.
+const (
+	recentDays  = 90
+	halfYear    = 180
+	yearOfFacts = 365
+)
+
+// edges appends the local days after today, up to a last one, from which what is known of a renewal changes otherwise than by
+// the days passing: something no longer counts, the renewal falls due, another one comes within the churn horizon, a feature
+// that grows reaches its most. The first is tomorrow; they are in their order.
+func (c *contractFacts) edges(p *Policy, signals []signal, today, last int32, to []int32) []int32 {
+	add := func(day int32) {
+		if day > today && day <= last {
+			to = append(to, day)
+		}
+	}
+	add(today + 1)
+	due, lastContact := c.dueDay(p), c.beganDay(p)
+	for i := range signals {
+		g := &signals[i]
+		if g.contact {
+			lastContact = max(lastContact, g.day)
+		}
+		switch g.what {
+		case signalComplaint, signalRefusal, signalUnanswered, signalService, signalResponse:
+			add(g.day + recentDays + 1)
+		case signalRetained:
+			add(g.day + halfYear + 1)
+		case signalOpened:
+			if g.value != everyDay {
+				add(g.value + halfYear + 1)
+			}
+		case signalScore, signalUpgrade, signalChange, signalUnsubscribed:
+			add(g.day + yearOfFacts + 1)
+		case signalFailure, signalResolved, signalOther:
+		}
+	}
+	add(lastContact)
+	add(lastContact + int32(30*featureMost[FeatureSilentMonths]))
+	for ahead := c.period(); ahead <= p.ChurnHorizonDays; ahead += c.period() {
+		add(due + ahead - p.ChurnHorizonDays)
+	}
+	add(due)
+	add(due + int32(featureMost[FeatureOverdueDays]))
+	slices.Sort(to)
+	return slices.Compact(to)
 }
 
 func (z *Features) count(f Feature, counts bool) {
