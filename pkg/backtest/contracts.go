@@ -363,8 +363,8 @@ func (c *Contracts) returns(until int32) []float64 {
 				came++
 			}
 		}
-		// One more who didn't, so that nobody is said to be sure to stay away, or to come, by a handful.
-		shares[i] = came / (asked + 1)
+		// One more, half of whom came: nobody is said to be sure to stay away, or to come, by a handful.
+		shares[i] = (came + .5) / (asked + 1)
 		if i > 0 && asked < leastSplit {
 			shares[i] = min(shares[i], shares[i-1])
 		}

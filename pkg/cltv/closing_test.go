@@ -120,14 +120,15 @@ func TestSubscriptions(t *testing.T) {
 				g.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 			}
 			s := g.play(t, params, events)
-			got := s.Subscriptions()
+			day := params.orDefaults().policy.localDay(testStart)
+			got := s.Subscriptions(params, day+149)
 			want := Subscription{Link: linkKey(hashText(0, "billing"), "sub-1"), StartedAt: testStart, CancelledAt: testStart + 130*testDay,
-				EndsAt: testStart + 150*testDay, PaidUntil: testStart + 150*testDay, Plan: "pro", PriceMinor: 3_000, PeriodDays: 30, CancellationReason: 1}
+				EndsAt: testStart + 150*testDay, PaidUntil: testStart + 150*testDay, Plan: "pro", PriceMinor: 3_000, PeriodDays: 30, CancellationReason: 1, Runs: true}
 			if len(got) != 1 || got[0] != want {
 				t.Fatalf("keeping %d, order %d:\ngot  %+v\nwant %+v", keep, order, got, want)
 			}
-			if !got[0].Active(testStart+149*testDay) || got[0].Active(testStart+150*testDay) || got[0].Active(testStart-1) {
-				t.Fatal("active at the wrong time")
+			if after := s.Subscriptions(params, day+150); after[0].Runs {
+				t.Fatal("it runs after its end")
 			}
 			if keep > 0 && (len(s.contracts) != 1 || s.marks.floor == (stamp{})) {
 				t.Fatal("nothing fell out")

@@ -152,7 +152,7 @@ func FuzzDecode(f *testing.F) {
 		s.Contribution(func(Dimension, string, *Sums) {})
 		var folder Folder
 		folder.Explain(&s, params)
-		s.Subscriptions()
+		s.Subscriptions(nil, 20_000)
 		folder.Fold(&s, &ev, At{Offset: math.MaxInt64 - 1, Params: params})
 		if err := again.Decode(s.AppendTo(nil)); err != nil {
 			t.Fatalf("after folding: %v", err)

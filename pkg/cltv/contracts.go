@@ -299,23 +299,24 @@ type Subscription struct {
 	PriceMinor                                int64
 	PeriodDays                                int32
 	CancellationReason                        int32
+	// Runs says that the contract hasn't ended: it is paid, overdue within the days of grace, or cancelled for a later day.
+	Runs bool
 }
 
-// Active says whether the contract runs at a time in Unix milliseconds.
-func (c *Subscription) Active(at int64) bool {
-	return c.StartedAt <= at && (c.EndsAt == 0 || at < c.EndsAt)
-}
-
-// Subscriptions returns the contracts of which the state knows, in the order of their links.
-func (s *State) Subscriptions() []Subscription {
-	facts, _ := s.contractsUpTo(nil, nil, everyDay)
+// Subscriptions returns the contracts of which the state knows as of a local day, in the order of their links. nil params:
+// the defaults.
+func (s *State) Subscriptions(params *Params, day int32) []Subscription {
+	p := &params.orDefaults().policy
+	facts, _ := s.contractsUpTo(nil, p, day)
 	list := make([]Subscription, len(facts))
 	for i := range facts {
 		c := &facts[i]
 		list[i] = Subscription{
 			Link: c.link, StartedAt: c.startedAt, CancelledAt: c.cancelledAt, EndsAt: c.endsAt, PaidUntil: c.paidUntil,
-			Plan: s.text(c.plan), PriceMinor: c.priceMinor, PeriodDays: c.periodDays, CancellationReason: c.reason,
+			Plan: s.text(c.plan), PriceMinor: c.price(), PeriodDays: c.period(), CancellationReason: c.reason,
 		}
+		stage, _ := c.stage(p, day)
+		list[i].Runs = stage != contractEnded
 	}
 	return list
 }

@@ -511,7 +511,7 @@ func TestTermsThatWereNotSaid(t *testing.T) {
 			}
 		}
 		s, score := judged(t, params, 60, events...)
-		if sub := s.Subscriptions(); len(sub) != 1 || sub[0].Plan != "pro" || sub[0].PriceMinor != 15_000 || sub[0].PeriodDays != 365 || score.Contracts.Tenure != 1 {
+		if sub := s.Subscriptions(params, score.AsOfDay); len(sub) != 1 || sub[0].Plan != "pro" || sub[0].PriceMinor != 15_000 || sub[0].PeriodDays != 365 || score.Contracts.Tenure != 1 {
 			t.Errorf("keeping %d: %+v, in period %d", keep, sub, score.Contracts.Tenure)
 		}
 		if score := s.DueDay(); score == 0 {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	perennialv1 "github.com/perennial-cltv/perennial/proto/perennial/v1"
 )
 
 // TestContracts: a contract is judged by the model of contracts, which has numbers of its own; who left is on the list of the
@@ -118,5 +120,31 @@ func TestContracts(t *testing.T) {
 	}
 	if _, errs, code := command(t, append([]string{"dormant", "--top", "0"}, kafka...)...); code != 2 || !strings.Contains(errs, "--top 0") {
 		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
+
+// TestGone: with contracts alone the end of all of them decides, else the band of the purchases.
+func TestGone(t *testing.T) {
+	for _, c := range []struct {
+		method  perennialv1.Method
+		band    perennialv1.Band
+		running int32
+		want    bool
+	}{
+		{perennialv1.Method_METHOD_S_BG, perennialv1.Band_BAND_CRITICAL, 0, true}, // likely to come back, and gone all the same
+		{perennialv1.Method_METHOD_BD_W, perennialv1.Band_BAND_LOST, 0, true},
+		{perennialv1.Method_METHOD_S_BG, perennialv1.Band_BAND_LOST, 1, false}, // cancelled, and runs until its end
+		{perennialv1.Method_METHOD_BG_NBD_GAMMA_GAMMA, perennialv1.Band_BAND_CRITICAL, 0, false},
+		{perennialv1.Method_METHOD_BG_NBD_GAMMA_GAMMA, perennialv1.Band_BAND_LOST, 0, true},
+		{perennialv1.Method_METHOD_BG_NBD_GAMMA_GAMMA, perennialv1.Band_BAND_LOST, 1, false},
+		{perennialv1.Method_METHOD_UNSPECIFIED, perennialv1.Band_BAND_UNSPECIFIED, 0, false},
+	} {
+		u := &perennialv1.CltvUpdate{
+			Prediction: &perennialv1.Prediction{Method: c.method, Contracts: &perennialv1.ContractPrediction{Running: c.running}},
+			Churn:      &perennialv1.Churn{Band: c.band},
+		}
+		if gone(u) != c.want {
+			t.Errorf("%v %v, %d running: %v", c.method, c.band, c.running, !c.want)
+		}
 	}
 }

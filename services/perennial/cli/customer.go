@@ -62,6 +62,8 @@ type customer struct {
 	state      cltv.State
 	score      cltv.Score
 	lines      []cltv.Line
+	// subscriptions are as of the score.
+	subscriptions []cltv.Subscription
 }
 
 func (a *app) findCustomer(ctx context.Context, tenant, id string) (*customer, error) {
@@ -87,6 +89,7 @@ func (a *app) findCustomer(ctx context.Context, tenant, id string) (*customer, e
 	var folder cltv.Folder
 	c.score = folder.Score(&c.state, params)
 	c.lines = folder.Explain(&c.state, params)
+	c.subscriptions = c.state.Subscriptions(params, c.score.AsOfDay)
 	return c, nil
 }
 
@@ -231,7 +234,11 @@ func (a *app) showCustomer(c *customer) {
 	if s.Method == cltv.MethodNone {
 		a.out.Printf("nothing is predicted: no model is in force, or there is no purchase yet\n")
 	} else {
-		a.out.Printf("alive %s, churn band %s (%s), at risk %s\n", screen.Percent(int64(s.AlivePPM)), bandText(s.Band),
+		alive := "alive " + screen.Percent(int64(s.AlivePPM)) + ", "
+		if s.Method == cltv.MethodSBG || s.Method == cltv.MethodBdW {
+			alive = "" // of purchases, and there are none
+		}
+		a.out.Printf("%schurn band %s (%s), at risk %s\n", alive, bandText(s.Band),
 			screen.Percent(int64(s.ChurnPPM)), money(s.ValueAtRiskMinor))
 	}
 	a.out.Printf("consent: %s\n", consentText(s.Consent))
@@ -243,9 +250,9 @@ func (a *app) showCustomer(c *customer) {
 			a.out.Wrapped("      ", screen.Printable(in.Name+" = "+in.Value))
 		}
 	}
-	for _, sub := range c.state.Subscriptions() {
+	for _, sub := range c.subscriptions {
 		runs := "ended"
-		if sub.Active(1000 * s.AsOf) {
+		if sub.Runs {
 			runs = "runs"
 		}
 		a.out.Printf("subscription %s: %s, %s every %d days\n", runs, screen.Printable(sub.Plan), money(sub.PriceMinor), sub.PeriodDays)

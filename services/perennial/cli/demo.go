@@ -72,7 +72,7 @@ func (a *app) demo(ctx context.Context, seed uint64, exit bool) (err error) {
 
 // tell plays the story and shows what came out.
 func (a *app) tell(ctx context.Context, s *stack, story *demo.Story) error {
-	a.out.Printf("Kafka, Redis and the three services run in this process.\n")
+	a.out.Printf("Kafka, Redis and the four services run in this process.\n")
 	a.out.Printf("Playing %s purchases of %s customers and %s calls of 1997 and 1998.\n\n",
 		screen.Count(int64(story.Purchases)), screen.Count(customersOf(story)), screen.Count(int64(story.Calls)))
 	if err := ready(ctx, s); err != nil {

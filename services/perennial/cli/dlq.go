@@ -90,24 +90,18 @@ func (a *app) dlqListCommand() *cobra.Command {
 				return err
 			}
 			defer done()
-			table := screen.Table{Columns: []screen.Column{
-				{Title: "topic"}, {Title: "partition", Right: true}, {Title: "offset", Right: true}, {Title: "key", Drop: 1}, {Title: "code"}, {Title: "reason", Drop: 2},
-			}}
+			n := 0
 			err = filter.letters(c.Context(), client, func(_ string, l stream.Letter) error {
 				if asJSON {
 					return a.letterJSON(&l)
 				}
-				table.Rows = append(table.Rows, []string{
-					l.Topic, fmt.Sprint(l.Partition), fmt.Sprint(l.Offset), screen.Printable(string(l.Key)), l.Cause.Code, screen.Printable(l.Cause.Text),
-				})
+				n++
+				a.out.Printf("%s/%d at %d  %s  %s\n", l.Topic, l.Partition, l.Offset, screen.Printable(string(l.Key)), l.Cause.Code)
+				a.out.Wrapped("    ", screen.Printable(l.Cause.Text))
 				return nil
 			})
-			switch {
-			case err != nil || asJSON:
-			case len(table.Rows) == 0:
+			if err == nil && n == 0 && !asJSON {
 				a.out.Printf("no dead letters\n")
-			default:
-				a.out.Table(table)
 			}
 			return err
 		},

@@ -25,8 +25,8 @@ func (a *app) dormantCommand() *cobra.Command {
 	var asJSON, withheld bool
 	c := &cobra.Command{
 		Use: "dormant", Short: "List customers who are taken for gone, with the probability that they come back", Args: arguments(),
-		Long: `List the customers of a tenant in the band "lost" who have no contract that runs, those
-first who are worth most if they are won back: the probability that they buy, or begin a contract, within the
+		Long: `List the customers of a tenant whose contracts have all ended, or who are in the band
+"lost" by their purchases, and have no contract that runs: those first who are worth most if they are won back: the probability that they buy, or begin a contract, within the
 churn horizon, times what they are expected to spend then, or spent on average.
 
 The probability is as of the customer's last score, which is at most rescore_days
@@ -62,8 +62,8 @@ old. Who must not be called is left out unless --do-not-call is given.`,
 	return c
 }
 
-// dormantOf reads the latest values of a tenant's customers and keeps those in the
-// band lost, in their order.
+// dormantOf reads the latest values of a tenant's customers and keeps those who are
+// gone, in their order.
 func dormantOf(ctx context.Context, client *stream.Client, tenant string) ([]*perennialv1.CltvUpdate, error) {
 	topic := client.Config().Topics.Updates
 	n, err := client.Partitions(ctx, topic)
@@ -95,8 +95,7 @@ func dormantOf(ctx context.Context, client *stream.Client, tenant string) ([]*pe
 			return nil
 		}
 		versions[key] = u.Version
-		// Who has a contract that runs, however likely it ends, isn't gone yet.
-		if u.GetChurn().GetBand() == perennialv1.Band_BAND_LOST && u.GetPrediction().GetContracts().GetRunning() == 0 {
+		if gone(u) {
 			lost[key] = u
 		} else {
 			delete(lost, key)
@@ -114,6 +113,20 @@ func dormantOf(ctx context.Context, client *stream.Client, tenant string) ([]*pe
 		return cmp.Or(cmp.Compare(worthWinning(b), worthWinning(a)), cmp.Compare(a.Customer, b.Customer))
 	})
 	return list, nil
+}
+
+// gone says whether a customer is taken for gone. Who has a contract that runs, however likely it ends, isn't yet; where all
+// have ended and nothing else was bought, he is, however likely he comes back.
+func gone(u *perennialv1.CltvUpdate) bool {
+	if u.GetPrediction().GetContracts().GetRunning() > 0 {
+		return false
+	}
+	switch u.GetPrediction().GetMethod() {
+	case perennialv1.Method_METHOD_S_BG, perennialv1.Method_METHOD_BD_W:
+		return true
+	default:
+		return u.GetChurn().GetBand() == perennialv1.Band_BAND_LOST
+	}
 }
 
 // returnPPM is the probability that the customer comes back within the churn horizon,

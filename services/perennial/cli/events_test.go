@@ -53,7 +53,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // HTTP, the value of the customer, a mistake and what it is answered.
 func TestFirstEvents(t *testing.T) {
 	r := run(t)
-	if out := must(t, "publish", "model", "--brokers", r.kafka, "--redis", r.redis, "--tenant", "acme", "cdnow"); !strings.Contains(out, "model number 1 of tenant acme") {
+	if out := must(t, "publish", "model", "--brokers", r.kafka, "--redis", r.redis, "--tenant", "acme", "cdnow"); !strings.Contains(out, "model number 2 of tenant acme") {
 		t.Error(out)
 	}
 	tiers := filepath.Join(t.TempDir(), "tiers.json")
@@ -123,7 +123,7 @@ func TestPolicyKeepsCurrency(t *testing.T) {
 		_, errs, code := command(t, publish("127.0.0.1:1", margin)...) // nothing is published before it is seen
 		return code == 2 && strings.Contains(errs, "the tenant's money is in EUR")
 	})
-	if out := must(t, publish(r.kafka, margin, "--other-currency")...); !strings.Contains(out, "policy number 2 of tenant acme") {
+	if out := must(t, publish(r.kafka, margin, "--other-currency")...); !strings.Contains(out, "policy number 3 of tenant acme") {
 		t.Error(out)
 	}
 }

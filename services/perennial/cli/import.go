@@ -46,7 +46,7 @@ An import that was stopped goes on where it was when the same command is given
 again. A bad line is put aside, with its number and the reason, into
 FILE.rejected.csv; the rest is imported, and the exit code is 0 unless --strict.
 Of each customer lines should come in the order of time: what is older than all
-that is kept of a customer one by one (policy: keepTransactions, 64) can't be
+that is kept of a customer one by one (policy: keepTransactions, 32) can't be
 taken in any more.
 
 Before the first record the tenant's currency and time zone are published, as

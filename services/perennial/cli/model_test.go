@@ -55,7 +55,7 @@ func TestModels(t *testing.T) {
 		})
 		return prediction
 	}
-	first := score(1)
+	first := score(2) // number 1 is an import's
 
 	path := filepath.Join(t.TempDir(), "pareto.json")
 	if err := os.WriteFile(path, []byte(`{"modelId": "spring", "paretoNbd": {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669},
@@ -63,7 +63,7 @@ func TestModels(t *testing.T) {
 		t.Fatal(err)
 	}
 	publish(path)
-	if second := score(2); second == first || !strings.Contains(second, "METHOD_PARETO_NBD_GAMMA_GAMMA") {
+	if second := score(3); second == first || !strings.Contains(second, "METHOD_PARETO_NBD_GAMMA_GAMMA") {
 		t.Errorf("under another model %s", second)
 	}
 
@@ -75,31 +75,31 @@ func TestModels(t *testing.T) {
 	if out, _, _ := model("show"); !strings.Contains(out, `"modelId": "spring"`) {
 		t.Errorf("show: %s", out)
 	}
-	if out, _, _ := model("show", "--number", "1"); !strings.Contains(out, `"modelId": "cdnow-1997-09-30"`) {
-		t.Errorf("show 1: %s", out)
+	if out, _, _ := model("show", "--number", "2"); !strings.Contains(out, `"modelId": "cdnow-1997-09-30"`) {
+		t.Errorf("show 2: %s", out)
 	}
-	out, _, _ = model("diff", "1", "2")
+	out, _, _ = model("diff", "2", "3")
 	for _, want := range []string{" BG/NBD Pareto/NBD ", " r 0.242594 0.553 +128.0 % ", " a 0.792922 – ", " s – 0.606 "} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 			t.Errorf("diff has no %q:\n%s", want, out)
 		}
 	}
 
-	if out, errs, code := model("rollback", "1"); code != 0 || !strings.Contains(out, "model number 3 of tenant acme is published: number 1 again") {
+	if out, errs, code := model("rollback", "2"); code != 0 || !strings.Contains(out, "model number 4 of tenant acme is published: number 2 again") {
 		t.Fatalf("exit code %d: %s%s", code, out, errs)
 	}
-	if third := score(3); third != first {
+	if third := score(4); third != first {
 		t.Errorf("after going back\n%s\nbefore\n%s", third, first)
 	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
-		{[]string{"rollback", "3"}, "model number 3 of tenant acme is in force already"},
+		{[]string{"rollback", "4"}, "model number 4 of tenant acme is in force already"},
 		{[]string{"rollback", "9"}, "no model number 9 of tenant acme is in the log"},
 		{[]string{"rollback", "one"}, `"one": must be the number of a model`},
 		{[]string{"show", "--scope", "gold"}, "no model of tenant acme and scope gold is in the log"},
-		{[]string{"diff", "1", "7"}, "no model number 7"},
+		{[]string{"diff", "2", "7"}, "no model number 7"},
 	} {
 		if _, errs, code := model(c.args...); code != 2 || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: exit code %d: %s", c.args, code, errs)
@@ -112,8 +112,8 @@ func TestModels(t *testing.T) {
 	}
 	out, _, _ = model("list", "--json")
 	lines = strings.Split(strings.TrimSpace(out), "\n")
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &listed); err != nil || len(lines) != 3 || !listed.InForce || listed.Model.Number != "3" ||
-		listed.Model.Reason != "back to number 1" || time.Since(listed.PublishedAt) > time.Hour {
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &listed); err != nil || len(lines) != 3 || !listed.InForce || listed.Model.Number != "4" ||
+		listed.Model.Reason != "back to number 2" || time.Since(listed.PublishedAt) > time.Hour {
 		t.Errorf("%v: %s", err, out)
 	}
 }

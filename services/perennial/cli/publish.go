@@ -58,7 +58,9 @@ func (a *app) publishKind(kind, short, long string) *cobra.Command {
 		Long: short + ".\n\n" + long + `
 
 Of two numbers the higher counts. A file without a number gets the next one
-after that in force, which is read from Redis.`,
+after that in force, which is read from Redis, and at least 2: 1 is what an import
+publishes. Customers are scored by it when they are next touched, or when their
+score is due (policy: rescoreDays, 7).`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.publish(c.Context(), kind, tenant, args[0], otherCurrency)
 		},
@@ -85,7 +87,8 @@ func (a *app) publish(ctx context.Context, kind, tenant, file string, otherCurre
 		if err != nil {
 			return fmt.Errorf("looking for the number in force: %w", err)
 		}
-		control.SetNumber(p, control.InForce(p, now)+1)
+		// Number 1 is what an import publishes, which mustn't meet an operator's.
+		control.SetNumber(p, max(control.InForce(p, now), 1)+1)
 	}
 	event, err := control.Publish(tenant, p, time.Now())
 	if err != nil {
