@@ -149,7 +149,7 @@ func (f *Folder) contractBandChange(m *contractModel, params *Params, out *Score
 	}
 	last := out.AsOfDay + lookAheadContracts
 	runsTo := min(last, main.runsTo(p))
-	if day := f.bandChangeWhileRunning(m, p, out, runsTo); day > 0 {
+	if day := f.bandChangeWhileRunning(m, main, p, out, runsTo); day > 0 {
 		return p.startOfDay(day)
 	}
 	lonely := len(f.outlooks) == 1 && h.bought.days == 0 && len(m.model.ReturnPPM) == 0 // afterwards nothing changes
@@ -166,8 +166,7 @@ func (f *Folder) contractBandChange(m *contractModel, params *Params, out *Score
 
 // bandChangeWhileRunning is the first day up to runsTo on which the band by the main contract is another; 0: none. Between
 // two edges the log-odds are a straight line over the days, so that the band at both ends tells of all days between.
-func (f *Folder) bandChangeWhileRunning(m *contractModel, p *Policy, out *Score, runsTo int32) int32 {
-	main := f.mainContract().facts
+func (f *Folder) bandChangeWhileRunning(m *contractModel, main *contractFacts, p *Policy, out *Score, runsTo int32) int32 {
 	var o outlook
 	changed := func(day int32) bool {
 		m.risk(main, p, f.signals, day, &o)

@@ -339,7 +339,7 @@ func TestBandChangeFromEdgeToEdge(t *testing.T) {
 				t.Fatalf("seed %d: ended on day %d, which runsTo leaves out", seed, day)
 			}
 		}
-		if got := f.bandChangeWhileRunning(m, p, &out, runsTo); got != want {
+		if got := f.bandChangeWhileRunning(m, main, p, &out, runsTo); got != want {
 			t.Fatalf("seed %d: day %d, want %d; today is %d, due on %d, runs to %d", seed, got, want, out.AsOfDay, main.dueDay(p), runsTo)
 		}
 		if want > 0 {

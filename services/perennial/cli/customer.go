@@ -235,7 +235,7 @@ func (a *app) showCustomer(c *customer) {
 		a.out.Printf("nothing is predicted: no model is in force, or there is no purchase yet\n")
 	} else {
 		alive := "alive " + screen.Percent(int64(s.AlivePPM)) + ", "
-		if s.Method == cltv.MethodSBG || s.Method == cltv.MethodBdW {
+		if ofContracts(perennialv1.Method(s.Method)) {
 			alive = "" // of purchases, and there are none
 		}
 		a.out.Printf("%schurn band %s (%s), at risk %s\n", alive, bandText(s.Band),

@@ -26,8 +26,10 @@ func (a *app) dormantCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "dormant", Short: "List customers who are taken for gone, with the probability that they come back", Args: arguments(),
 		Long: `List the customers of a tenant whose contracts have all ended, or who are in the band
-"lost" by their purchases, and have no contract that runs: those first who are worth most if they are won back: the probability that they buy, or begin a contract, within the
-churn horizon, times what they are expected to spend then, or spent on average.
+"lost" by their purchases and have no contract that runs. Those come first who are
+worth most if they are won back: the probability that they buy, or begin a
+contract, within the churn horizon, times what they are expected to spend then, or
+spent on average.
 
 The probability is as of the customer's last score, which is at most rescore_days
 old. Who must not be called is left out unless --do-not-call is given.`,
@@ -115,18 +117,20 @@ func dormantOf(ctx context.Context, client *stream.Client, tenant string) ([]*pe
 	return list, nil
 }
 
-// gone says whether a customer is taken for gone. Who has a contract that runs, however likely it ends, isn't yet; where all
-// have ended and nothing else was bought, he is, however likely he comes back.
+// gone says whether a customer is taken for gone. Who has a contract that runs,
+// however likely it ends, isn't yet; where all have ended and nothing else was
+// bought, he is, however likely he comes back.
 func gone(u *perennialv1.CltvUpdate) bool {
 	if u.GetPrediction().GetContracts().GetRunning() > 0 {
 		return false
 	}
-	switch u.GetPrediction().GetMethod() {
-	case perennialv1.Method_METHOD_S_BG, perennialv1.Method_METHOD_BD_W:
-		return true
-	default:
-		return u.GetChurn().GetBand() == perennialv1.Band_BAND_LOST
-	}
+	return ofContracts(u.GetPrediction().GetMethod()) || u.GetChurn().GetBand() == perennialv1.Band_BAND_LOST
+}
+
+// ofContracts says that a customer is judged by contracts alone: no model says
+// whether there will be other purchases.
+func ofContracts(m perennialv1.Method) bool {
+	return m == perennialv1.Method_METHOD_S_BG || m == perennialv1.Method_METHOD_BD_W
 }
 
 // returnPPM is the probability that the customer comes back within the churn horizon,

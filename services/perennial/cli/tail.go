@@ -134,9 +134,9 @@ func updateLine(u *perennialv1.CltvUpdate) string {
 		change = "+" + change
 	}
 	foretold := "no prediction"
-	switch u.GetPrediction().GetMethod() {
-	case perennialv1.Method_METHOD_UNSPECIFIED:
-	case perennialv1.Method_METHOD_S_BG, perennialv1.Method_METHOD_BD_W:
+	switch method := u.GetPrediction().GetMethod(); {
+	case method == perennialv1.Method_METHOD_UNSPECIFIED:
+	case ofContracts(method):
 		foretold = fmt.Sprintf("leaves %s  %s", screen.Percent(int64(u.GetChurn().GetProbabilityPpm())), bandName(u.GetChurn().GetBand()))
 	default:
 		foretold = fmt.Sprintf("alive %s  %s", screen.Percent(int64(u.GetPrediction().GetAlivePpm())), bandName(u.GetChurn().GetBand()))
